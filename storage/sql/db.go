@@ -1,0 +1,251 @@
+// Package sql is berth's one way to a database: the same SQL text on SQLite (one machine) and on PostgreSQL (many nodes).
+//
+// A write is a function that runs as if it were alone (serializable) and is durable when Write returns. On SQLite the writes of all goroutines
+// go through one connection and share commits: as many as wait while one commit reaches the disk go out together with the next, so that durable
+// pushes cost a share of an fsync and not one each. On PostgreSQL each write is a transaction of its own, run again when the database says so.
+//
+// Statements use what both dialects share: $1 parameters, RETURNING, ON CONFLICT, row values, and the types TEXT, BIGINT, BOOLEAN, BYTEA.
+// Times are BIGINT microseconds since 1970 in UTC.
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	dialect dialect
+	pool    *stdsql.DB // SQLite: readers only
+	writer  *writer    // SQLite only
+	stmts   sync.Map   // query text -> *stdsql.Stmt of pool (SQLite; pgx keeps its own)
+
+	mu     sync.Mutex
+	epochs map[string]*Epoch
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+type dialect uint8
+
+const (
+	sqlite dialect = iota
+	postgres
+)
+
+// Open opens the database that dsn names: "sqlite:PATH" (or a bare path), or "postgres://…". It makes a missing SQLite file.
+// It checks that a commit will be durable (WAL, synchronous=FULL on every connection) and fails otherwise.
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{})}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	db.stop = stop
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		pool, err := stdsql.Open("pgx", dsn)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("database: the DSN cannot be read (its text is not shown, it may hold a password)")
+		}
+		pool.SetMaxOpenConns(32)
+		pool.SetMaxIdleConns(16)
+		if err := pool.PingContext(ctx); err != nil {
+			stop()
+			return nil, fmt.Errorf("database: PostgreSQL does not answer: %w", err)
+		}
+		db.dialect, db.pool = postgres, pool
+		go db.pollEpochs(run)
+		return db, nil
+	}
+	if err := db.openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:")); err != nil {
+		stop()
+		return nil, err
+	}
+	close(db.done)
+	return db, nil
+}
+
+// Close ends the database after the writes that have begun.
+func (db *DB) Close() error {
+	db.stop()
+	<-db.done
+	if db.writer != nil {
+		db.writer.close()
+	}
+	return db.pool.Close()
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+
+// Shared reports whether other nodes may write to this database: then nothing of it may be cached except under an Epoch.
+func (db *DB) Shared() bool { return db.dialect == postgres }
+
+// Tx is one transaction. It is valid only inside the function that got it, and on one goroutine.
+type Tx struct {
+	ctx     context.Context
+	db      *DB
+	prepare func(query string) (*stdsql.Stmt, error) // SQLite: statements prepared once on the connection
+	tx      *stdsql.Tx                               // PostgreSQL
+	after   []func()
+}
+
+// Write runs f in a transaction and returns when its changes are durable. f may run more than once, so it must not change what outlives it except
+// through AfterCommit; it must not wait for the network or a client: on SQLite it holds up every other write.
+// An error of f undoes the transaction and is returned as it is. A database that is busy, full or away is fault Unavailable.
+func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
+	if db.dialect == sqlite {
+		return db.writer.do(ctx, f)
+	}
+	return db.writePostgres(ctx, f)
+}
+
+// View runs f on one snapshot, for reads that must agree with each other.
+func (db *DB) View(ctx context.Context, f func(tx *Tx) error) error {
+	opts := &stdsql.TxOptions{ReadOnly: true}
+	if db.dialect == postgres {
+		opts.Isolation = stdsql.LevelRepeatableRead
+	}
+	t, err := db.pool.BeginTx(ctx, opts)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer t.Rollback() //nolint:errcheck // a read has nothing to undo
+	return f(&Tx{ctx: ctx, db: db, tx: t})
+}
+
+// AfterCommit runs f once the transaction is durable and before Write returns: caches are told there.
+func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// Exec runs a statement and returns the number of rows that it changed.
+func (tx *Tx) Exec(query string, args ...any) (int64, error) {
+	var res stdsql.Result
+	var err error
+	if tx.prepare != nil {
+		var s *stdsql.Stmt
+		if s, err = tx.prepare(query); err == nil {
+			res, err = s.ExecContext(tx.ctx, args...)
+		}
+	} else {
+		res, err = tx.tx.ExecContext(tx.ctx, query, args...)
+	}
+	if err != nil {
+		return 0, classify(err)
+	}
+	return res.RowsAffected()
+}
+
+// Row runs a query for one row and scans it into dest. No row is ErrNoRows.
+func (tx *Tx) Row(query string, args []any, dest ...any) error {
+	if tx.prepare != nil {
+		s, err := tx.prepare(query)
+		if err != nil {
+			return classify(err)
+		}
+		return classify(s.QueryRowContext(tx.ctx, args...).Scan(dest...))
+	}
+	return classify(tx.tx.QueryRowContext(tx.ctx, query, args...).Scan(dest...))
+}
+
+// Rows runs a query and calls scan for each row; scan reads the row's columns with its argument.
+func (tx *Tx) Rows(query string, args []any, scan func(row Scanner) error) error {
+	var rows *stdsql.Rows
+	var err error
+	if tx.prepare != nil {
+		var s *stdsql.Stmt
+		if s, err = tx.prepare(query); err == nil {
+			rows, err = s.QueryContext(tx.ctx, args...)
+		}
+	} else {
+		rows, err = tx.tx.QueryContext(tx.ctx, query, args...)
+	}
+	return each(rows, err, scan)
+}
+
+// Scanner reads the columns of one row.
+type Scanner interface{ Scan(dest ...any) error }
+
+// ErrNoRows is what Row answers when the query has none.
+var ErrNoRows = stdsql.ErrNoRows
+
+// Args gathers the parameters of a query.
+func Args(args ...any) []any { return args }
+
+// Row runs a query for one row outside a transaction and scans it into dest. No row is ErrNoRows.
+func (db *DB) Row(ctx context.Context, query string, args []any, dest ...any) error {
+	if db.dialect == postgres {
+		return classify(db.pool.QueryRowContext(ctx, query, args...).Scan(dest...))
+	}
+	s, err := db.stmt(query)
+	if err != nil {
+		return classify(err)
+	}
+	// A context that can be cancelled makes the driver start a goroutine for each statement; a read by key is over before a client could cancel it.
+	return classify(s.QueryRowContext(context.WithoutCancel(ctx), args...).Scan(dest...))
+}
+
+// Rows runs a query outside a transaction and calls scan for each row.
+func (db *DB) Rows(ctx context.Context, query string, args []any, scan func(row Scanner) error) error {
+	if db.dialect == postgres {
+		rows, err := db.pool.QueryContext(ctx, query, args...)
+		return each(rows, err, scan)
+	}
+	s, err := db.stmt(query)
+	if err != nil {
+		return classify(err)
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	return each(rows, err, scan)
+}
+
+func (db *DB) stmt(query string) (*stdsql.Stmt, error) {
+	if s, ok := db.stmts.Load(query); ok {
+		return s.(*stdsql.Stmt), nil
+	}
+	s, err := db.pool.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if prior, loaded := db.stmts.LoadOrStore(query, s); loaded {
+		s.Close() //nolint:errcheck // the other goroutine's statement serves
+		return prior.(*stdsql.Stmt), nil
+	}
+	return s, nil
+}
+
+func each(rows *stdsql.Rows, err error, scan func(row Scanner) error) error {
+	if err != nil {
+		return classify(err)
+	}
+	defer rows.Close() //nolint:errcheck // Err below tells
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return classify(rows.Err())
+}
+
+// NewID returns a number for a new row: ordered by time, never given twice (the millisecond, then 22 random bits). Rows that refer to it stay
+// right when another row later takes the same name.
+func NewID(now time.Time) int64 { return now.UnixMilli()<<22 | int64(random22()) }
+
+// Micros is t as the database keeps it.
+func Micros(t time.Time) int64 { return t.UnixMicro() }
+
+// Time is what the database kept as Micros.
+func Time(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+func unavailable(err error) error {
+	if fault.As(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")
+}

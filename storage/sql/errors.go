@@ -1,0 +1,71 @@
+package sql
+
+import (
+	"context"
+	"crypto/rand"
+	stdsql "database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	sqlitedriver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+// IsDuplicate reports whether err says that a row with the same key exists.
+func IsDuplicate(err error) bool {
+	var lite *sqlitedriver.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
+// mustRunAgain reports whether PostgreSQL undid a transaction only because of others that ran beside it.
+func mustRunAgain(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// classify turns the driver's errors that a client can do something about into faults (F09, F13, F14), and leaves the rest as they are.
+func classify(err error) error {
+	if err == nil || errors.Is(err, stdsql.ErrNoRows) {
+		return err
+	}
+	var lite *sqlitedriver.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return fault.Wrap(err, fault.Unavailable, "the registry's disk is full; free space and try again")
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			return fault.Wrap(err, fault.Unavailable, "the registry's database is busy; try again")
+		case sqlite3.SQLITE_IOERR:
+			return fault.Wrap(err, fault.Unavailable, "the registry's disk reports errors; try again")
+		}
+		return err
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57": // connection, out of resources, shut down
+			return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")
+		}
+		return err
+	}
+	var netErr net.Error
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
+		return unavailable(err)
+	}
+	return err
+}
+
+func random22() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) //nolint:errcheck // it cannot fail
+	return binary.BigEndian.Uint32(b[:]) >> 10
+}

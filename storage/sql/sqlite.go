@@ -1,0 +1,240 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+// Pragmas of every connection. synchronous=FULL is what makes a commit durable in WAL mode: with NORMAL a power cut takes the last commits with it.
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-4000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"
+
+func (db *DB) openSQLite(ctx context.Context, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
+	w, err := stdsql.Open("sqlite", dsn)
+	if err != nil {
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	conn, err := w.Conn(ctx)
+	if err != nil {
+		w.Close() //nolint:errcheck // the first error tells
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := assertDurable(ctx, conn); err != nil {
+		w.Close() //nolint:errcheck // the first error tells
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		w.Close() //nolint:errcheck // the first error tells
+		return fmt.Errorf("database: %w", err)
+	}
+	pool, err := stdsql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	if err != nil {
+		w.Close() //nolint:errcheck // the first error tells
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(8)
+	pool.SetMaxIdleConns(8)
+	db.dialect, db.pool = sqlite, pool
+	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{})}
+	go db.writer.run()
+	return nil
+}
+
+// assertDurable reads back what the connection really does: a file system that refuses WAL, or a pragma misspelt, must stop the start and not
+// be found out at the first power cut.
+func assertDurable(ctx context.Context, conn *stdsql.Conn) error {
+	var mode string
+	var synchronous, foreign int
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA foreign_keys").Scan(&foreign); err != nil {
+		return err
+	}
+	if mode != "wal" || synchronous != 2 || foreign != 1 {
+		return fmt.Errorf("not durable: journal_mode=%s synchronous=%d foreign_keys=%d, want wal, 2 (FULL), 1", mode, synchronous, foreign)
+	}
+	return nil
+}
+
+// writer owns the one connection that writes, and commits the writes that wait for it together.
+type writer struct {
+	db     *DB
+	pool   *stdsql.DB
+	conn   *stdsql.Conn
+	queue  chan *write
+	stmts  map[string]*stdsql.Stmt
+	mu     sync.RWMutex // held for reading while a write is put into the queue, so that close cannot come between
+	ended  bool
+	closed chan struct{}
+}
+
+type write struct {
+	ctx  context.Context
+	f    func(tx *Tx) error
+	tx   Tx
+	err  error
+	done chan struct{}
+}
+
+// batchMost bounds one commit, so that the first write in it does not wait for very many others.
+const batchMost = 256
+
+func (w *writer) do(ctx context.Context, f func(tx *Tx) error) error {
+	one := &write{ctx: ctx, f: f, done: make(chan struct{})}
+	w.mu.RLock()
+	if w.ended {
+		w.mu.RUnlock()
+		return fault.New(fault.Unavailable, "the registry is shutting down; try again")
+	}
+	select {
+	case w.queue <- one:
+		w.mu.RUnlock()
+	case <-ctx.Done():
+		w.mu.RUnlock()
+		return ctx.Err()
+	}
+	// From here on the write may happen: the answer must wait for it, whatever becomes of ctx.
+	<-one.done
+	return one.err
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	w.ended = true
+	close(w.queue)
+	w.mu.Unlock()
+	<-w.closed
+	w.conn.Close() //nolint:errcheck // every write is committed
+	w.pool.Close() //nolint:errcheck // every write is committed
+}
+
+func (w *writer) run() {
+	defer close(w.closed)
+	batch := make([]*write, 0, batchMost)
+	for first := range w.queue {
+		batch = append(batch[:0], first)
+	more:
+		for len(batch) < batchMost {
+			select {
+			case next, ok := <-w.queue:
+				if !ok {
+					break more
+				}
+				batch = append(batch, next)
+			default:
+				break more
+			}
+		}
+		w.commit(batch)
+		for i, one := range batch {
+			close(one.done)
+			batch[i] = nil
+		}
+	}
+}
+
+// commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together.
+func (w *writer) commit(batch []*write) {
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		w.fail(batch, err)
+		return
+	}
+	good := 0
+	for _, one := range batch {
+		if one.err = one.ctx.Err(); one.err != nil {
+			continue
+		}
+		if one.err = w.exec("SAVEPOINT one"); one.err != nil {
+			continue
+		}
+		if one.err = w.call(one); one.err != nil {
+			one.tx.after = nil
+			if err := w.exec("ROLLBACK TO one"); err != nil {
+				w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
+				w.fail(batch, err)
+				return
+			}
+		} else {
+			good++
+		}
+		if err := w.exec("RELEASE one"); err != nil {
+			w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
+			w.fail(batch, err)
+			return
+		}
+	}
+	if good == 0 {
+		w.exec("ROLLBACK") //nolint:errcheck // nothing was written
+		return
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
+		w.fail(batch, err)
+		return
+	}
+	for _, one := range batch {
+		if one.err == nil {
+			for _, f := range one.tx.after {
+				f()
+			}
+		}
+	}
+}
+
+// call runs one write; a panic in it must not end the process that holds everybody else's writes.
+func (w *writer) call(one *write) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a database write: %v\n%s", p, debug.Stack())
+		}
+	}()
+	one.tx = Tx{ctx: context.WithoutCancel(one.ctx), db: w.db, prepare: w.stmt}
+	return one.f(&one.tx)
+}
+
+func (w *writer) fail(batch []*write, err error) {
+	err = classify(err)
+	for _, one := range batch {
+		if one.err == nil {
+			one.err = err
+		}
+	}
+}
+
+func (w *writer) exec(query string) error {
+	s, err := w.stmt(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(context.Background())
+	return err
+}
+
+func (w *writer) stmt(query string) (*stdsql.Stmt, error) {
+	if s, ok := w.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
