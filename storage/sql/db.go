@@ -233,9 +233,12 @@ func each(rows *stdsql.Rows, err error, scan func(row Scanner) error) error {
 	return classify(rows.Err())
 }
 
-// NewID returns a number for a new row: ordered by time, never given twice (the millisecond, then 22 random bits). Rows that refer to it stay
-// right when another row later takes the same name.
-func NewID(now time.Time) int64 { return now.UnixMilli()<<22 | int64(random22()) }
+// NewID returns a number for a new row: ordered by time, never given twice (the millisecond since 2020, then 22 random bits; until 2089). Rows that
+// refer to it stay right when another row later takes the same name.
+func NewID(now time.Time) int64 { return FirstID(now) | int64(random22()) }
+
+// FirstID is the least number that NewID gives at that time.
+func FirstID(at time.Time) int64 { return (at.UnixMilli() - 1577836800000) << 22 }
 
 // Micros is t as the database keeps it.
 func Micros(t time.Time) int64 { return t.UnixMicro() }

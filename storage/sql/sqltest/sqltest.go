@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -35,6 +36,7 @@ var (
 	cluster string // DSN of the database "postgres"
 	failed  error
 	number  atomic.Int64
+	alive   io.Closer // held so that the pipe stays open as long as this process lives
 )
 
 // Postgres returns the DSN of a new database in the cluster that BERTH_TEST_POSTGRES names, or else in one that this process starts.
@@ -107,7 +109,7 @@ func start() (string, error) {
 	sh := exec.Command("sh", "-c", script)
 	attr.Setpgid = true // an interrupt at the terminal must reach the cluster only through the pipe
 	sh.SysProcAttr, sh.Dir = &attr, dir
-	if _, err := sh.StdinPipe(); err != nil {
+	if alive, err = sh.StdinPipe(); err != nil {
 		return "", err
 	}
 	if err := sh.Start(); err != nil {
