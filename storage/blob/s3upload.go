@@ -1,0 +1,406 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+const (
+	// partMin is the least that S3 takes as a part, other than the last.
+	partMin = 5 << 20
+	// partSize is what an Append sends at a time.
+	partSize = 8 << 20
+	// partsMax is how many parts an object may have. Clients that send 5 MiB at a time would come to its end before the largest layer that ECR takes
+	// (52,000 MiB), so from half of it on only whole parts are sent.
+	partsMax = 10_000
+	// partBuffers bounds the memory of all uploads together, in parts: 128 MiB. An Append needs one; a second, if there is one, is filled while the first
+	// is on its way.
+	partBuffers = 16
+	// bufferWait is how long an Append waits for its buffer.
+	bufferWait = 30 * time.Second
+	// callTime bounds one request to the server, with its retries. Requests of Append and Commit are not cancelled with the client's connection: what
+	// came is kept, for the client to go on from.
+	callTime = 2 * time.Minute
+)
+
+// multipart is Upload.State.
+type multipart struct {
+	ID    string `json:"id"`
+	Parts []part `json:"parts"` // their numbers count from 1
+}
+
+type part struct {
+	ETag  string `json:"e"`
+	Size  int64  `json:"s"`
+	CRC32 string `json:"c,omitempty"` // as the server confirmed it
+}
+
+// multipart reads State; its zero value says that nothing was sent yet.
+func (u *Upload) multipart() (multipart, error) {
+	var m multipart
+	if len(u.State) > 0 {
+		if err := json.Unmarshal(u.State, &m); err != nil || m.ID == "" {
+			return m, errUploadLost(u.ID, "the state is not that of a multipart upload")
+		}
+	}
+	var sent int64
+	for _, p := range m.Parts {
+		sent += p.Size
+	}
+	if sent != u.stored() {
+		return m, errUploadLost(u.ID, "parts of %d bytes, where %d were stored: it was begun on another kind of store", sent, u.stored())
+	}
+	return m, nil
+}
+
+// Append is Store's. It holds at most two parts in memory.
+func (s *S3) Append(ctx context.Context, u *Upload, r io.Reader) error {
+	release, err := s.begin(u)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sum, err := u.hash()
+	if err != nil {
+		return err
+	}
+	sent, err := u.multipart()
+	if err != nil {
+		return err
+	}
+
+	// What stays small takes no part buffer: clients that only trickle cannot use them up.
+	first := s.small.Get().(*[TailMax + 1]byte)
+	defer s.small.Put(first)
+	n, readErr := fill(ctx, r, first[:])
+	sum.Write(first[:n])
+	size := u.Size + int64(n)
+	var tail []byte
+	if readErr != nil && len(u.Tail)+n <= TailMax {
+		tail = append(append(tail, u.Tail...), first[:n]...)
+	} else {
+		send := &sender{store: s, ctx: context.WithoutCancel(ctx), id: u.ID, multipart: sent}
+		if err := send.begin(ctx); err != nil {
+			return err
+		}
+		defer send.end()
+		err := send.write(u.Tail)
+		if err == nil {
+			err = send.write(first[:n])
+		}
+		for err == nil && readErr == nil {
+			n, readErr = fill(ctx, r, send.space())
+			sum.Write(send.space()[:n])
+			size += int64(n)
+			err = send.advance(n)
+		}
+		if err == nil {
+			tail, err = send.finish()
+		}
+		if err != nil {
+			return err
+		}
+		sent = send.multipart
+	}
+
+	sumOf, err := sumState(sum)
+	if err != nil {
+		return err
+	}
+	var state []byte
+	if sent.ID != "" {
+		if state, err = json.Marshal(sent); err != nil {
+			return err
+		}
+	}
+	u.Size, u.Sum, u.Tail, u.State = size, sumOf, tail, state
+	return bodyError(readErr)
+}
+
+// sender cuts what an Append reads into parts and sends them, one at a time, while the next is being filled if there is a buffer to spare.
+type sender struct {
+	store     *S3
+	ctx       context.Context // not the client's
+	id        string
+	multipart multipart
+	begun     bool // the multipart upload was begun here, and is nobody's if this Append fails
+	done      bool
+
+	buffer   *[partSize]byte // being filled; nil while it is on its way and there is no other
+	filled   int
+	onTheWay chan sentPart // nil: none
+}
+
+type sentPart struct {
+	part part
+	err  error
+}
+
+// begin takes the buffer.
+func (w *sender) begin(ctx context.Context) error {
+	timer := time.NewTimer(bufferWait)
+	defer timer.Stop()
+	select {
+	case w.store.slots <- struct{}{}:
+		w.buffer = w.store.parts.Get().(*[partSize]byte)
+		return nil
+	case <-ctx.Done():
+		return bodyError(ctx.Err())
+	case <-timer.C:
+		return fault.New(fault.Unavailable, "the registry is receiving as many uploads as it has memory for; try again")
+	}
+}
+
+// end gives the buffers back, and the multipart upload if it is nobody's.
+func (w *sender) end() {
+	_ = w.settle()
+	w.giveBack(w.buffer)
+	w.buffer = nil
+	if w.begun && !w.done {
+		ctx, cancel := context.WithTimeout(w.ctx, callTime)
+		defer cancel()
+		_ = w.store.abort(ctx, w.id, w.multipart.ID) // else Sweep will
+	}
+}
+
+func (w *sender) giveBack(buffer *[partSize]byte) {
+	if buffer != nil {
+		w.store.parts.Put(buffer)
+		<-w.store.slots
+	}
+}
+
+// space is where the next bytes go.
+func (w *sender) space() []byte { return w.buffer[w.filled:] }
+
+// write adds p, which was hashed before.
+func (w *sender) write(p []byte) error {
+	for len(p) > 0 {
+		n := copy(w.space(), p)
+		p = p[n:]
+		if err := w.advance(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance takes n bytes of space as written, and sends the part that they complete.
+func (w *sender) advance(n int) error {
+	if w.filled += n; w.filled < partSize {
+		return nil
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	w.filled = 0
+	select {
+	case w.store.slots <- struct{}{}:
+	default: // memory is short: wait for this part
+		sent := w.send(w.buffer[:])
+		w.multipart.Parts = append(w.multipart.Parts, sent.part)
+		return sent.err
+	}
+	if err := w.ensure(); err != nil {
+		<-w.store.slots
+		return err
+	}
+	full := w.buffer
+	w.buffer = w.store.parts.Get().(*[partSize]byte)
+	result := make(chan sentPart, 1)
+	w.onTheWay = result
+	go func() {
+		sent := w.send(full[:])
+		w.giveBack(full)
+		result <- sent
+	}()
+	return nil
+}
+
+// settle waits for the part that is on its way.
+func (w *sender) settle() error {
+	if w.onTheWay == nil {
+		return nil
+	}
+	sent := <-w.onTheWay
+	w.onTheWay = nil
+	w.multipart.Parts = append(w.multipart.Parts, sent.part)
+	return sent.err
+}
+
+// finish sends what is left, if it makes a part, and answers the tail that does not.
+func (w *sender) finish() ([]byte, error) {
+	if err := w.settle(); err != nil {
+		return nil, err
+	}
+	least := partMin
+	if len(w.multipart.Parts) >= partsMax/2 {
+		least = partSize
+	}
+	if w.filled < least {
+		w.done = true
+		return bytes.Clone(w.buffer[:w.filled]), nil
+	}
+	sent := w.send(w.buffer[:w.filled])
+	w.multipart.Parts = append(w.multipart.Parts, sent.part)
+	w.done = sent.err == nil
+	return nil, sent.err
+}
+
+// ensure begins the multipart upload.
+func (w *sender) ensure() error {
+	if w.multipart.ID != "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, callTime)
+	defer cancel()
+	out, err := w.store.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: &w.store.bucket, Key: w.store.objectKey(w.id), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+		ServerSideEncryption: w.store.sse, SSEKMSKeyId: w.store.kmsKey,
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	w.multipart.ID, w.begun = aws.ToString(out.UploadId), true
+	return nil
+}
+
+// send sends p as the part after those that are known.
+func (w *sender) send(p []byte) sentPart {
+	if err := w.ensure(); err != nil {
+		return sentPart{err: err}
+	}
+	sent, err := w.store.sendPart(w.ctx, w.id, w.multipart.ID, len(w.multipart.Parts)+1, p)
+	return sentPart{sent, err}
+}
+
+func (s *S3) sendPart(ctx context.Context, id, multipart string, number int, p []byte) (part, error) {
+	if number > partsMax {
+		return part{}, fault.New(fault.SizeInvalid, "the layer is larger than the registry can store")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &s.bucket, Key: s.objectKey(id), UploadId: &multipart, PartNumber: aws.Int32(int32(number)),
+		Body: bytes.NewReader(p), ContentLength: aws.Int64(int64(len(p))), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+	})
+	switch {
+	case s3Code(err) == "NoSuchUpload":
+		return part{}, errUploadLost(id, "multipart upload %s: %w", multipart, err)
+	case err != nil:
+		return part{}, unavailable(err)
+	}
+	return part{ETag: aws.ToString(out.ETag), Size: int64(len(p)), CRC32: aws.ToString(out.ChecksumCRC32)}, nil
+}
+
+// Commit is Store's. Whatever the server answered, the object's size has to be right before anything is acknowledged (F16).
+func (s *S3) Commit(ctx context.Context, u *Upload) error {
+	release, err := s.begin(u)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sent, err := u.multipart()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if sent.ID == "" {
+		err = s.put(ctx, u)
+	} else {
+		err = s.complete(ctx, u, sent)
+	}
+	// An upload that the server does not know may be one that an earlier Commit completed without being able to acknowledge it.
+	lost := fault.Is(err, fault.UploadNotFound)
+	if err != nil && !lost {
+		return err
+	}
+	checkCtx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	size, sizeErr := s.size(checkCtx, u.ID)
+	switch {
+	case sizeErr == nil && size == u.Size:
+		return nil
+	case lost && (sizeErr == nil || errors.Is(sizeErr, ErrMissing)):
+		return err
+	case sizeErr != nil:
+		return unavailable(sizeErr)
+	}
+	_ = s.Delete(checkCtx, u.Key())
+	return fault.Wrap(ErrSize, fault.Unavailable, "the registry's storage did not keep the content; push again")
+}
+
+// put stores an upload of which nothing was sent.
+func (s *S3) put(ctx context.Context, u *Upload) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: s.objectKey(u.ID), Body: bytes.NewReader(u.Tail), ContentLength: aws.Int64(u.Size),
+		ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// complete sends the tail as the last part and makes the parts one object.
+func (s *S3) complete(ctx context.Context, u *Upload, sent multipart) error {
+	parts := make([]types.CompletedPart, 0, len(sent.Parts)+1)
+	add := func(p part) {
+		completed := types.CompletedPart{ETag: aws.String(p.ETag), PartNumber: aws.Int32(int32(len(parts) + 1))}
+		if p.CRC32 != "" {
+			completed.ChecksumCRC32 = aws.String(p.CRC32)
+		}
+		parts = append(parts, completed)
+	}
+	for _, p := range sent.Parts {
+		add(p)
+	}
+	if len(u.Tail) > 0 {
+		last, err := s.sendPart(ctx, u.ID, sent.ID, len(parts)+1, u.Tail)
+		if err != nil {
+			return err
+		}
+		add(last)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &s.bucket, Key: s.objectKey(u.ID), UploadId: aws.String(sent.ID),
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	})
+	switch s3Code(err) {
+	case "NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall":
+		// Two nodes that wrote to one upload at once have overwritten each other's parts: there is no content that either of them hashed.
+		return errUploadLost(u.ID, "multipart upload %s: %w", sent.ID, err)
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Abort is Store's.
+func (s *S3) Abort(ctx context.Context, u *Upload) error {
+	release, err := s.begin(u)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sent, _ := u.multipart()
+	if sent.ID == "" {
+		return nil
+	}
+	return s.abort(ctx, u.ID, sent.ID)
+}
