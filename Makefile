@@ -1,0 +1,32 @@
+# What there is to do here. `make run` and `make test` are all that a newcomer needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+# The end-to-end tests drive a built berth with real clients; the race detector sees nothing of that, so it runs on the rest only.
+PACKAGES = $(shell go list ./... | grep -v /test/)
+
+.PHONY: run build test bench lint clean
+
+run: build ## build bin/berth and start it on http://127.0.0.1:5050 with its data in ./berth-data
+	./bin/berth serve
+
+build: ## bin/berth: one static program
+	CGO_ENABLED=0 go build -trimpath -o bin/berth ./cmd/berth
+
+test: ## every test, with what it needs installed first; with CI=true a skipped test is a failure
+	@test/tools test
+	@echo "== go vet" && go vet ./...
+	@echo "== staticcheck" && staticcheck ./...
+	@go run ./test/report "-race -timeout 10m $(PACKAGES)" "-timeout 10m ./test/..."
+
+bench: build ## berth beside distribution, zot (where it is on PATH) and nginx, as ratios
+	@test/tools bench
+	@go run ./bench
+
+lint: ## golangci-lint with .golangci.yml
+	@test/tools lint
+	golangci-lint run ./...
+
+clean: ## what building and testing left; never berth-data
+	rm -rf bin .tools
