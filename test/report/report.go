@@ -49,7 +49,7 @@ func newReport(out io.Writer) *report {
 func (r *report) line(line []byte) {
 	var e event
 	if json.Unmarshal(line, &e) != nil || e.Action == "" {
-		r.out.Write(line)
+		fmt.Fprintf(r.out, "%s", line)
 		return
 	}
 	switch e.Action {
