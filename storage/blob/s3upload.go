@@ -294,13 +294,20 @@ func (s *S3) sendPart(ctx context.Context, id, multipart string, number int, p [
 		Bucket: &s.bucket, Key: s.objectKey(id), UploadId: &multipart, PartNumber: aws.Int32(int32(number)),
 		Body: bytes.NewReader(p), ContentLength: aws.Int64(int64(len(p))), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
 	})
-	switch {
-	case s3Code(err) == "NoSuchUpload":
-		return part{}, errUploadLost(id, "multipart upload %s: %w", multipart, err)
-	case err != nil:
+	if err != nil {
+		// A server that refuses a part before it has read it may reset the connection, and then its answer is lost: ask again, without a body.
+		if s3Code(err) == "NoSuchUpload" || s.unknown(ctx, id, multipart) {
+			return part{}, errUploadLost(id, "multipart upload %s: %w", multipart, err)
+		}
 		return part{}, unavailable(err)
 	}
 	return part{ETag: aws.ToString(out.ETag), Size: int64(len(p)), CRC32: aws.ToString(out.ChecksumCRC32)}, nil
+}
+
+// unknown reports whether the server says that there is no such multipart upload.
+func (s *S3) unknown(ctx context.Context, id, multipart string) bool {
+	_, err := s.client.ListParts(ctx, &s3.ListPartsInput{Bucket: &s.bucket, Key: s.objectKey(id), UploadId: &multipart, MaxParts: aws.Int32(1)})
+	return s3Code(err) == "NoSuchUpload"
 }
 
 // Commit is Store's. Whatever the server answered, the object's size has to be right before anything is acknowledged (F16).
