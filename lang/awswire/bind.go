@@ -1,0 +1,232 @@
+package awswire
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+// Service is a model joined with what serves it. Immutable; safe for concurrent use.
+type Service struct {
+	model      *Model
+	operations map[string]*Operation
+	errors     map[fault.Code]wireError
+	internal   wireError
+	buffers    sync.Pool // *[]byte, what answers are written into
+}
+
+// Operation is one operation of a service.
+type Operation struct {
+	// Name as the model has it: "DescribeRepositories".
+	Name string
+	// Served tells whether there is a method for it. The others are known, and answer UnknownOperation.
+	Served bool
+	// BodyLimit is how many bytes a request body of this operation may need (H54). It is 1 MiB, and more where the model lets a member be large: a layer part, a manifest.
+	BodyLimit int64
+
+	model         *Model
+	resultWrapper string
+	input, output *plan         // of the structs, without pointer; nil output when the model has none
+	method        reflect.Value // func(context.Context, *Input) (*Output, error)
+	exempt        map[string]bool
+}
+
+// Option changes what Bind makes.
+type Option func(*binding)
+
+type binding struct{ unchecked map[string][]string }
+
+// Unchecked takes input members out of the model's validation, because the operation judges them itself: BatchGetImage answers a bad digest in its failures (API-56). A path is the
+// operation followed by members, lists not counted: "BatchGetImage.imageIds.imageDigest". Bind fails for a path that is not in the model.
+func Unchecked(paths ...string) Option {
+	return func(b *binding) {
+		for _, path := range paths {
+			operation, member, _ := strings.Cut(path, ".")
+			b.unchecked[operation] = append(b.unchecked[operation], member)
+		}
+	}
+}
+
+var (
+	contextType = reflect.TypeFor[context.Context]()
+	errorType   = reflect.TypeFor[error]()
+)
+
+// Bind finds the methods of api that serve the operations of m: exported, named as the operation, func(context.Context, *XInput) (*XOutput, error) with the SDK's own shapes. errors
+// names fault codes on this wire, over the protocol's own names for what every service shares.
+//
+// Bind fails when a method has that form and no operation its name, when a method has an operation's name and another form, and when a shape of the model does not fit into the Go
+// type: a mistake of ours ends the start, not a request.
+func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) {
+	b := binding{unchecked: make(map[string][]string)}
+	for _, option := range options {
+		option(&b)
+	}
+	s := newService(m, errors)
+	for name, op := range m.operations {
+		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, model: m, resultWrapper: op.resultWrapper}
+	}
+	for operation, members := range b.unchecked {
+		for _, member := range members {
+			if !m.operations[operation].has(member) {
+				return nil, fmt.Errorf("awswire: %s has no input member %s.%s to leave unchecked", m.Service, operation, member)
+			}
+			op := s.operations[operation]
+			if op.exempt == nil {
+				op.exempt = make(map[string]bool)
+			}
+			op.exempt[member] = true
+		}
+	}
+	v := reflect.ValueOf(api)
+	plans := make(compiler)
+	for i := range v.NumMethod() {
+		name, method := v.Type().Method(i).Name, v.Method(i)
+		op, form := s.operations[name], isOperation(method.Type())
+		switch {
+		case op == nil && !form:
+			continue
+		case op == nil:
+			return nil, fmt.Errorf("awswire: method %s of %s has the form of an operation, but %s has no operation of that name", name, v.Type(), m.Service)
+		case !form:
+			return nil, fmt.Errorf("awswire: method %s of %s must be func(context.Context, *%[1]sInput) (*%[1]sOutput, error)", name, v.Type())
+		}
+		if err := op.serve(m.operations[name], method, plans); err != nil {
+			return nil, fmt.Errorf("awswire: %s.%s: %w", m.Service, name, err)
+		}
+	}
+	return s, nil
+}
+
+func isOperation(t reflect.Type) bool {
+	shape := func(t reflect.Type) bool { return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct }
+	return t.NumIn() == 2 && t.NumOut() == 2 && t.In(0) == contextType && shape(t.In(1)) && shape(t.Out(0)) && t.Out(1) == errorType && !t.IsVariadic()
+}
+
+// has reports whether the input has the member at the dotted path.
+func (o operationModel) has(path string) bool {
+	at := o.input
+	for name := range strings.SplitSeq(path, ".") {
+		for at != nil && (at.kind == list || at.kind == mapping) {
+			at = at.element.shape
+		}
+		if at == nil {
+			return false
+		}
+		i := slices.IndexFunc(at.members, func(m member) bool { return m.name == name })
+		if i < 0 {
+			return false
+		}
+		at = at.members[i].shape
+	}
+	return true
+}
+
+func (op *Operation) serve(m operationModel, method reflect.Value, plans compiler) error {
+	in, out := method.Type().In(1).Elem(), method.Type().Out(0).Elem()
+	if in.Name() != op.Name+"Input" || out.Name() != op.Name+"Output" {
+		return fmt.Errorf("takes %s and returns %s, not the operation's own shapes", in, out)
+	}
+	nothing := &shape{name: "nothing", kind: structure}
+	input := m.input
+	if input == nil {
+		input = nothing
+	}
+	var err error
+	if op.input, err = plans.compile(input, in); err != nil {
+		return err
+	}
+	output := m.output
+	if output == nil {
+		output = nothing
+	}
+	if op.output, err = plans.compile(output, out); err != nil {
+		return err
+	}
+	op.Served, op.method, op.BodyLimit = true, method, op.input.bodyLimit()
+	return nil
+}
+
+// Model returns what the service was bound from.
+func (s *Service) Model() *Model { return s.model }
+
+// Operation finds an operation by its name in the model, served or not.
+func (s *Service) Operation(name string) (*Operation, bool) {
+	op, ok := s.operations[name]
+	return op, ok
+}
+
+// Operations lists every operation of the model by name, served or not.
+func (s *Service) Operations() []*Operation {
+	return slices.SortedFunc(maps.Values(s.operations), func(a, b *Operation) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Find returns the served operation that a call names. Faults: UnknownOperation, for what no version of the service has (H51), and, saying so, for what berth does not serve.
+func (s *Service) Find(c Call) (*Operation, error) {
+	op, ok := s.operations[c.Operation]
+	switch {
+	case s.model.Protocol == Query && (!ok || c.Version != s.model.Version):
+		version := c.Version
+		if version == "" {
+			version = "NO_VERSION_SPECIFIED"
+		}
+		return nil, fault.New(fault.UnknownOperation, "Could not find operation %s for version %s", clip(c.Operation), clip(version)) // STS-3
+	case !ok || c.Protocol != s.model.Protocol:
+		return nil, fault.New(fault.UnknownOperation, "There is no such operation.")
+	case !op.Served:
+		return nil, op.unserved()
+	}
+	return op, nil
+}
+
+func (op *Operation) unserved() error {
+	return fault.New(fault.UnknownOperation, "berth does not serve the operation %s of %s yet; docs/coverage.md lists what it serves.", op.Name, op.model.Service)
+}
+
+// Decode reads the input of a call into the SDK's input shape, a pointer for Call, and validates it by the model. Faults: MalformedRequest when it cannot be read (H54, H56);
+// InvalidParameter or Validation, in the service's own words, when a value breaks a constraint (API-8, API-9, STS-4); UnknownOperation when op is not served.
+func (op *Operation) Decode(r *http.Request, body []byte) (any, error) {
+	if !op.Served {
+		return nil, op.unserved()
+	}
+	in := reflect.New(op.input.typ)
+	if op.model.Protocol == JSON {
+		d := jsonDecoder{data: body, trail: trail{exempt: op.exempt}}
+		if err := d.document(op.input, in.Elem()); err != nil {
+			return nil, err
+		}
+		return in.Interface(), d.fault(op.model)
+	}
+	values, err := form(r, body)
+	if err != nil {
+		return nil, err
+	}
+	root, err := tree(values)
+	if err != nil {
+		return nil, err
+	}
+	d := queryDecoder{trail{exempt: op.exempt}}
+	if err := d.value(op.input, root, in.Elem()); err != nil {
+		return nil, err
+	}
+	return in.Interface(), d.fault(op.model)
+}
+
+// Call runs the operation with an input that Decode returned; the result is for WriteResult, the error for WriteError. Fault: UnknownOperation when op is not served.
+func (op *Operation) Call(ctx context.Context, in any) (any, error) {
+	if !op.Served {
+		return nil, op.unserved()
+	}
+	out := op.method.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
+	if err, failed := out[1].Interface().(error); failed {
+		return nil, err
+	}
+	return out[0].Interface(), nil
+}
