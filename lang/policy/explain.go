@@ -256,23 +256,12 @@ func (e *evaluation) explainPrincipal(s *statement) Part {
 	part := Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
 	for i := range s.principals {
 		if v := &s.principals[i]; v.names(e.request.Principal) != unnamed {
-			part.Value = v.written()
+			part.Value = v.written
 			break
 		}
 	}
 	part.explainMismatch(s.hasPrincipal, s.notPrincipals)
 	return part
-}
-
-// written is the value as a person would recognise it.
-func (v *principalPattern) written() string {
-	switch v.kind {
-	case everyone:
-		return "*"
-	case roleARN:
-		return v.text + v.name
-	}
-	return v.text
 }
 
 func element(name string, has, not bool) string {

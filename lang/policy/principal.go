@@ -69,13 +69,14 @@ const (
 type principalPattern struct {
 	kind       principalKind
 	text, name string
+	written    string
 }
 
 func compilePrincipals(n *node) []principalPattern {
 	var out []principalPattern
 	if n.kind == kindString {
 		if n.text == "*" {
-			out = append(out, principalPattern{kind: everyone})
+			out = append(out, principalPattern{kind: everyone, written: "*"})
 		}
 		return out
 	}
@@ -92,7 +93,10 @@ func compilePrincipals(n *node) []principalPattern {
 				out = append(out, principalPattern{kind: serviceName, text: item.text})
 			case "Federated":
 				out = append(out, principalPattern{kind: provider, text: item.text})
+			default:
+				continue
 			}
+			out[len(out)-1].written = item.text
 		}
 	}
 	return out
