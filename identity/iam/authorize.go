@@ -1,0 +1,120 @@
+package iam
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/policy"
+)
+
+// Resource is what a caller wants to act on, with everything of it that policies can ask about.
+type Resource struct {
+	// ARN is "*" for actions without resource.
+	ARN string
+	// Account owns the resource; "" is the caller's.
+	Account string
+	// Policy and Registry are the resource-based policies that hang on it.
+	Policy, Registry *policy.Attached
+	// Tags are the resource's own: aws:ResourceTag/…, ecr:ResourceTag/….
+	Tags map[string]string
+	// RequestTags are those that the request brings: aws:RequestTag/…; aws:TagKeys follows.
+	RequestTags map[string]string
+	// TagKeys are the keys that the request takes away: aws:TagKeys.
+	TagKeys []string
+	// Keys are further condition keys with one value, in lower case: "ecr:accountsetting".
+	Keys map[string]string
+
+	lists map[string][]string // further condition keys with many values
+	trust bool                // Policy is the trust policy of a role
+}
+
+// Authorize decides whether the caller of ctx may do action on r, and notes the decision in the call's audit record. It answers nil, or fault
+// AccessDenied with the text of IAMP-5 and a *policy.Decision as Detail; UnknownCredentials when the caller was deleted meanwhile. A decision
+// that allows costs no allocation.
+func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) error {
+	c := From(ctx)
+	c.describe(action, r)
+	decision, err := d.decide(ctx, c, action, r)
+	if err != nil {
+		if f := fault.As(err); f != nil {
+			c.Audit.Decision, c.Audit.Error = "Deny", string(f.Code)
+		}
+		return err
+	}
+	a := &c.Audit
+	a.Layer, a.Policy = string(decision.Layer), decision.PolicyARN
+	if a.Policy == "" {
+		a.Policy = decision.Policy
+	}
+	a.Statement = decision.Sid
+	if a.Statement == "" {
+		a.Statement = statementName(decision.Statement)
+	}
+	if decision.Allowed {
+		a.Decision, a.Error = "Allow", ""
+		return nil
+	}
+	a.Decision, a.Error = "Deny", string(fault.AccessDenied)
+	why := decision // a copy of its own, so that an allowed decision stays on the stack
+	return fault.New(fault.AccessDenied, "%s", why.Message(&c.request)).With(&why)
+}
+
+// May is Authorize without a trace: for questions such as "could the caller still change this policy" (API-45).
+func (d *Directory) May(ctx context.Context, action string, r *Resource) bool {
+	c := *From(ctx) // the real call's notes and scratch stay as they are
+	decision, err := d.decide(ctx, &c, action, r)
+	return err == nil && decision.Allowed
+}
+
+// decide gathers every policy that has a say and asks the engine.
+func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resource) (policy.Decision, error) {
+	if c.Principal == nil {
+		return policy.Decision{}, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	}
+	var m *member
+	if c.Principal.ID != "" {
+		var err error
+		if m, err = d.member(ctx, c.Principal); err != nil {
+			return policy.Decision{}, err
+		}
+		d.noteUse(c, action)
+	}
+	c.keys = conditionKeys{call: c, member: m, resource: r}
+	c.request = policy.Request{Principal: c.Principal, Action: action, Resource: r.ARN, ResourceAccount: r.Account, Context: &c.keys}
+	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, Trust: r.trust}
+	if m != nil {
+		c.set.Identity, c.set.Boundary, c.set.HasBoundary = m.identity, m.boundary, m.hasBoundary
+	}
+	if s := c.Session; s != nil {
+		c.set.Session, c.set.HasSession = s.policies, s.limited
+	}
+	return policy.Evaluate(&c.request, &c.set), nil
+}
+
+// describe notes who asks for what.
+func (c *Call) describe(action string, r *Resource) {
+	a := &c.Audit
+	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = c.Time, c.RequestID, c.AccessKeyID, c.Region, c.UserAgent
+	a.SourceIP = c.sourceIP()
+	a.Action, a.Resource, a.Owner = action, r.ARN, r.Account
+	a.Layer, a.Policy, a.Statement = "", "", ""
+	if p := c.Principal; p != nil {
+		a.Principal, a.Account = p.ARN, p.Account
+		if a.Owner == "" {
+			a.Owner = p.Account
+		}
+	}
+}
+
+// statementName is the number of a statement as the audit shows it; "" for none.
+func statementName(n int) string {
+	const first = "#0#1#2#3#4#5#6#7#8#9"
+	switch {
+	case n < 0:
+		return ""
+	case n < 10:
+		return first[2*n : 2*n+2]
+	}
+	return "#" + strconv.Itoa(n)
+}

@@ -1,0 +1,62 @@
+package iam
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/audit"
+)
+
+// Call is one request: who makes it, from where, and what the audit will say of it. The front door makes one per request and puts it into the
+// context. It belongs to one goroutine at a time.
+type Call struct {
+	// Principal is who signed; nil until signed in.
+	Principal *policy.Principal
+	// Session is the temporary session that signed; nil with long-term keys.
+	Session     *Session
+	AccessKeyID string
+	RequestID   string
+	// Time is when the request is decided: aws:CurrentTime.
+	Time time.Time
+	// Region is that of the endpoint called: aws:RequestedRegion.
+	Region   string
+	SourceIP netip.Addr
+	// Secure says that the request came over TLS.
+	Secure             bool
+	UserAgent, Referer string
+
+	// Audit is what will be kept of the call. Authorize and the mutation fill it.
+	Audit audit.Record
+	// Recorded says that the record went out in the mutation's own transaction.
+	Recorded bool
+
+	// What Authorize needs once per decision lies here, so that a decision allocates nothing.
+	request policy.Request
+	set     policy.Set
+	keys    conditionKeys
+	address string // SourceIP as text, made at most once
+}
+
+type callKey struct{}
+
+// With returns a context that carries c.
+func With(ctx context.Context, c *Call) context.Context { return context.WithValue(ctx, callKey{}, c) }
+
+// From returns the Call of ctx. A context without one is a mistake in the program, and panics.
+func From(ctx context.Context) *Call {
+	c, ok := ctx.Value(callKey{}).(*Call)
+	if !ok {
+		panic("iam: the context has no Call: the front door must put one into it")
+	}
+	return c
+}
+
+// sourceIP is the caller's address as text: an IPv4 address that came in IPv6 clothes is IPv4 (IAMP-2.2).
+func (c *Call) sourceIP() string {
+	if c.address == "" && c.SourceIP.IsValid() {
+		c.address = c.SourceIP.Unmap().WithZone("").String()
+	}
+	return c.address
+}

@@ -1,0 +1,185 @@
+package iam
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/lang/policy"
+)
+
+// conditionKeys answers the condition keys of one decision (IAMP-1.1, IAMP-1.2). A key is computed when a statement asks for it. Nothing here is
+// taken from what a client may choose freely, except the keys that are by nature the client's own (UserAgent, Referer, tags of the request): H83.
+type conditionKeys struct {
+	call     *Call
+	member   *member // nil for callers that are no member of an account
+	resource *Resource
+}
+
+func one(s string) policy.Value { return policy.Value{Present: true, One: s} }
+
+func oneIf(s string) policy.Value { return policy.Value{Present: s != "", One: s} }
+
+func boolean(b bool) policy.Value {
+	if b {
+		return one("true")
+	}
+	return one("false")
+}
+
+// Lookup answers key, which is in lower case.
+func (k *conditionKeys) Lookup(key string) policy.Value {
+	c, r, p := k.call, k.resource, k.call.Principal
+	switch key {
+	case "aws:currenttime":
+		return one(c.Time.UTC().Format(time.RFC3339))
+	case "aws:epochtime":
+		return one(strconv.FormatInt(c.Time.Unix(), 10))
+	case "aws:sourceip":
+		return oneIf(c.sourceIP())
+	case "aws:securetransport":
+		return boolean(c.Secure)
+	case "aws:useragent":
+		return one(c.UserAgent)
+	case "aws:referer":
+		return oneIf(c.Referer)
+	case "aws:requestedregion":
+		return oneIf(c.Region)
+	case "aws:viaawsservice":
+		return one("false")
+
+	case "aws:principalarn":
+		switch p.Type {
+		case policy.Service, policy.Anonymous:
+			return policy.Value{}
+		case policy.AssumedRole:
+			return one(p.RoleARN)
+		}
+		return one(p.ARN)
+	case "aws:principalaccount":
+		if p.Type == policy.Anonymous {
+			return one("anonymous")
+		}
+		return oneIf(p.Account)
+	case "aws:principaltype":
+		return oneIf(principalType(p.Type))
+	case "aws:userid":
+		return k.userID()
+	case "aws:username":
+		if p.Type == policy.User && k.member != nil {
+			return one(k.member.name)
+		}
+	case "aws:principalisawsservice":
+		return boolean(p.Type == policy.Service)
+	case "aws:principalservicename":
+		if p.Type == policy.Service {
+			return one(p.ARN)
+		}
+	case "aws:tokenissuetime":
+		if c.Session != nil {
+			return one(c.Session.Issued.UTC().Format(time.RFC3339))
+		}
+	case "aws:multifactorauthpresent": // absent with long-term keys; sessions here are made without a second factor
+		if c.Session != nil {
+			return one("false")
+		}
+	case "aws:sourceidentity":
+		if c.Session != nil {
+			return oneIf(c.Session.SourceIdentity)
+		}
+
+	case "aws:resourceaccount":
+		if r.Account != "" {
+			return one(r.Account)
+		}
+		return oneIf(p.Account)
+	case "aws:tagkeys":
+		return k.tagKeys()
+	}
+	if i := strings.IndexByte(key, '/'); i >= 0 {
+		switch name := key[i+1:]; key[:i] {
+		case "aws:principaltag":
+			return k.principalTag(name)
+		case "aws:resourcetag", "ecr:resourcetag", "iam:resourcetag":
+			return tagValue(r.Tags, name)
+		case "aws:requesttag":
+			return tagValue(r.RequestTags, name)
+		}
+	}
+	if v, ok := r.Keys[key]; ok {
+		return one(v)
+	}
+	if v, ok := r.lists[key]; ok && len(v) > 0 {
+		return policy.Value{Present: true, Multi: true, Many: v}
+	}
+	return policy.Value{}
+}
+
+func principalType(t policy.PrincipalType) string {
+	switch t {
+	case policy.Root:
+		return "Account"
+	case policy.User:
+		return "User"
+	case policy.AssumedRole:
+		return "AssumedRole"
+	case policy.FederatedUser:
+		return "FederatedUser"
+	case policy.Anonymous:
+		return "Anonymous"
+	}
+	return ""
+}
+
+func (k *conditionKeys) userID() policy.Value {
+	switch p := k.call.Principal; p.Type {
+	case policy.Anonymous:
+		return one("anonymous")
+	case policy.AssumedRole:
+		if k.call.Session != nil {
+			return one(k.call.Session.userID)
+		}
+	case policy.Root, policy.User:
+		return oneIf(p.ID)
+	}
+	return policy.Value{}
+}
+
+// principalTag is a tag of the session if it has it, else of the user or role (IAMP-1.2).
+func (k *conditionKeys) principalTag(name string) policy.Value {
+	if s := k.call.Session; s != nil {
+		if v, ok := s.foldedTags[name]; ok {
+			return one(v)
+		}
+	}
+	if k.member != nil {
+		if v, ok := k.member.tags[name]; ok {
+			return one(v)
+		}
+	}
+	return policy.Value{}
+}
+
+// tagValue finds a tag whose key is name without regard to case; of several the last in byte order (IAMP-1).
+func tagValue(tags map[string]string, name string) policy.Value {
+	var found policy.Value
+	last := ""
+	for k, v := range tags {
+		if strings.EqualFold(k, name) && (!found.Present || k > last) {
+			found, last = one(v), k
+		}
+	}
+	return found
+}
+
+// tagKeys lists the keys that a request brings or takes away; absent, not empty, if there are none.
+func (k *conditionKeys) tagKeys() policy.Value {
+	keys := k.resource.TagKeys
+	if len(k.resource.RequestTags) > 0 {
+		keys = append([]string(nil), keys...)
+		for key := range k.resource.RequestTags {
+			keys = append(keys, key)
+		}
+	}
+	return policy.Value{Present: len(keys) > 0, Multi: true, Many: keys}
+}

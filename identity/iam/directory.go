@@ -1,0 +1,137 @@
+package iam
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Directory holds accounts and their users, groups, roles, policies, keys and sessions, and decides what they may do. It is safe for concurrent use.
+//
+// Methods that act for a caller take the Call of their context: each authorises itself, so a door has nothing to check.
+type Directory struct {
+	db      *sql.DB
+	log     *audit.Log
+	options Options
+	seals   *seals
+	managed *awsManaged
+	epoch   *sql.Epoch // key: account id
+
+	credentials *otter.Cache[string, *credential]     // by access key id
+	passwords   *otter.Cache[string, *claims]         // by registry password
+	members     *otter.Cache[string, *member]         // by unique id, or account id for its root user
+	compiled    *otter.Cache[string, *policy.Policy]  // by text: what many users share is compiled once
+	uses        *otter.Cache[string, *useOfAccessKey] // by access key id
+
+	pending struct {
+		sync.Mutex
+		uses map[string]lastUse
+	}
+	stop, done chan struct{}
+	stopOnce   sync.Once
+}
+
+// Options are the settings of a Directory.
+type Options struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// TokenLifetime is how long a registry password works; 0 is 12 hours (API-31).
+	TokenLifetime time.Duration
+}
+
+// The most that each cache keeps. An entry of credentials or members is some kilobytes with its policies' share.
+const (
+	mostCredentials = 20_000
+	mostPasswords   = 10_000
+	mostMembers     = 20_000
+	mostCompiled    = 5_000
+)
+
+// Open brings the identity tables of db up to date. log receives the record of each change, in the change's own transaction.
+func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Directory, error) {
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, "identity", steps); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.TokenLifetime == 0 {
+		o.TokenLifetime = 12 * time.Hour
+	}
+	d := &Directory{
+		db: db, log: log, options: o, epoch: db.Epoch("identity"),
+		credentials: otter.Must(&otter.Options[string, *credential]{MaximumSize: mostCredentials}),
+		passwords:   otter.Must(&otter.Options[string, *claims]{MaximumSize: mostPasswords}),
+		members:     otter.Must(&otter.Options[string, *member]{MaximumSize: mostMembers}),
+		compiled:    otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
+		uses:        otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
+		stop:        make(chan struct{}), done: make(chan struct{}),
+	}
+	d.pending.uses = map[string]lastUse{}
+	if d.seals, err = openSeals(ctx, db, o.Now()); err != nil {
+		return nil, err
+	}
+	if d.managed, err = loadManaged(); err != nil {
+		return nil, err
+	}
+	go d.run()
+	return d, nil
+}
+
+// Close writes when access keys were last used and ends. The database must still be open.
+func (d *Directory) Close() {
+	d.stopOnce.Do(func() { close(d.stop) })
+	<-d.done
+}
+
+const (
+	flushUsesEvery = time.Second
+	sweepEvery     = 10 * time.Minute
+)
+
+func (d *Directory) run() {
+	defer close(d.done)
+	flush, sweep := time.NewTicker(flushUsesEvery), time.NewTicker(sweepEvery)
+	defer flush.Stop()
+	defer sweep.Stop()
+	ctx := context.Background()
+	for {
+		select {
+		case <-flush.C:
+			d.flushUses(ctx)
+		case <-sweep.C:
+			d.sweepSessions(ctx)
+		case <-d.stop:
+			d.flushUses(ctx)
+			return
+		}
+	}
+}
+
+// compile parses a stored policy, or finds that it was parsed before.
+func (d *Directory) compile(document string) (*policy.Policy, error) {
+	if p, ok := d.compiled.GetIfPresent(document); ok {
+		return p, nil
+	}
+	p, err := policy.Parse([]byte(document))
+	if err != nil {
+		return nil, err // a stored policy that cannot be read may hold a Deny: nobody passes it
+	}
+	d.compiled.Set(document, p)
+	return p, nil
+}

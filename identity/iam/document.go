@@ -1,0 +1,33 @@
+package iam
+
+import (
+	"unicode"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/policy"
+)
+
+// checkDocument refuses a policy that may not be stored, with AWS's text and, behind it, where our first finding is and what it says (IAMP-6.1).
+func checkDocument(document string, kind policy.Kind) error {
+	text := policy.Refusal([]byte(document), kind)
+	if text == "" {
+		return nil
+	}
+	for _, f := range policy.Validate([]byte(document), kind) {
+		if f.Level == "ERROR" {
+			return fault.New(fault.MalformedPolicyDocument, "%s (line %d, column %d: %s)", text, f.Line, f.Column, f.Message)
+		}
+	}
+	return fault.New(fault.MalformedPolicyDocument, "%s", text)
+}
+
+// length is the size of a document as quotas count it: characters, without white space (IAMP-6.2).
+func length(document string) int {
+	n := 0
+	for _, r := range document {
+		if !unicode.IsSpace(r) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,319 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/arn"
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// ManagedPolicy is a managed policy, of an account or of AWS.
+type ManagedPolicy struct {
+	ID, ARN, Name, Path, Description string
+	// Version is the default version, "v1".
+	Version    string
+	Attachable bool
+	// Attachments and BoundaryUses count, in the caller's account, what it is attached to and whose boundary it is.
+	Attachments, BoundaryUses int
+	Created, Updated          time.Time
+	Tags                      []Tag // not in lists
+}
+
+// awsAccount stands for AWS in the ARNs of its own policies.
+const awsAccount = "aws"
+
+func policyMissing(policyARN string) error {
+	return fault.New(fault.NoSuchEntity, "Policy %s was not found.", policyARN)
+}
+
+// splitPolicyARN takes the ARN of a managed policy apart.
+func splitPolicyARN(policyARN string) (account, path, name string, err error) {
+	a, err := arn.Parse(policyARN)
+	rest, ok := strings.CutPrefix(a.Resource, "policy/")
+	if err != nil || !ok || a.Partition != "aws" || a.Service != "iam" || a.Region != "" {
+		return "", "", "", fault.New(fault.InvalidInput, "ARN %s is not valid.", policyARN)
+	}
+	path, name = "/", rest
+	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
+		path, name = "/"+rest[:i+1], rest[i+1:]
+	}
+	return a.Account, path, name, nil
+}
+
+// findPolicy finds a managed policy of account or of AWS by its ARN; InvalidInput, NoSuchEntity. Policies of other accounts are never found.
+func (d *Directory) findPolicy(ctx context.Context, account, policyARN string) (*entity, error) {
+	owner, path, name, err := splitPolicyARN(policyARN)
+	if err != nil {
+		return nil, err
+	}
+	if owner == awsAccount {
+		p := d.managed.byARN[policyARN]
+		if p == nil {
+			return nil, policyMissing(policyARN)
+		}
+		return &entity{kind: KindPolicy, id: p.ID, account: awsAccount, name: p.Name, path: p.Path, created: p.Created}, nil
+	}
+	if owner != account {
+		return nil, policyMissing(policyARN)
+	}
+	e, err := d.find(ctx, KindPolicy, account, name)
+	if fault.Is(err, fault.NoSuchEntity) || err == nil && (e.path != path || e.name != name) {
+		return nil, policyMissing(policyARN)
+	}
+	return e, err
+}
+
+// CreatePolicy makes a managed policy with its first version. Faults: EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput.
+func (d *Directory) CreatePolicy(ctx context.Context, name, path, description, document string, tags []Tag) (*ManagedPolicy, error) {
+	path, err := checkPath(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(checkName(KindPolicy, name), checkTags(tags), checkManaged(document)); err != nil {
+		return nil, err
+	}
+	account, err := callerAccount(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := d.options.Now()
+	p := &ManagedPolicy{
+		ID: newID(policyPrefix), ARN: arn.IAM(account, "policy"+path+name), Name: name, Path: path, Description: description,
+		Version: "v1", Attachable: true, Created: stored(now), Updated: stored(now), Tags: tags,
+	}
+	r := Resource{ARN: p.ARN, RequestTags: tagMap(tags)}
+	if err := d.authorizeNew(ctx, "iam:CreatePolicy", "iam:TagPolicy", &r); err != nil {
+		return nil, err
+	}
+	return p, d.commit(ctx, account, func(tx *sql.Tx) error {
+		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE account = $1 AND folded = $2`, account, fold(name)); err != nil || n > 0 {
+			return orElse(err, alreadyThere(KindPolicy, name))
+		}
+		if _, err := tx.Exec(`INSERT INTO iam_policy (id, account, name, folded, path, description, current_version, last_version, created, updated)
+			VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7, $8)`, p.ID, account, name, fold(name), path, description, sql.Micros(now), sql.Micros(now)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`INSERT INTO iam_policy_version (policy, version, document, created) VALUES ($1, 1, $2, $3)`, p.ID, document, sql.Micros(now)); err != nil {
+			return err
+		}
+		return putTags(tx, p.ID, tags)
+	})
+}
+
+// authorizeNew authorises the making of something: who makes it with tags must also be allowed to tag it.
+func (d *Directory) authorizeNew(ctx context.Context, create, tag string, r *Resource) error {
+	if len(r.RequestTags) > 0 {
+		if err := d.Authorize(ctx, tag, r); err != nil {
+			return err
+		}
+	}
+	return d.Authorize(ctx, create, r)
+}
+
+// orElse is err, or if there is none the fault.
+func orElse(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func checkManaged(document string) error {
+	if err := checkDocument(document, policy.Identity); err != nil {
+		return err
+	}
+	if length(document) > mostPolicyLength {
+		return fault.New(fault.LimitExceeded, "Cannot exceed quota for PolicySize: %d", mostPolicyLength)
+	}
+	return nil
+}
+
+// Policy returns a managed policy by its ARN.
+func (d *Directory) Policy(ctx context.Context, policyARN string) (*ManagedPolicy, error) {
+	e, err := d.reach(ctx, "iam:GetPolicy", Ref{KindPolicy, policyARN}, Resource{})
+	if err != nil {
+		return nil, err
+	}
+	return d.readPolicy(ctx, e)
+}
+
+func (d *Directory) readPolicy(ctx context.Context, e *entity) (*ManagedPolicy, error) {
+	account, err := callerAccount(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &ManagedPolicy{ID: e.id, ARN: e.arn(), Name: e.name, Path: e.path, Attachable: true, Created: e.created}
+	err = d.db.View(ctx, func(tx *sql.Tx) error {
+		if aws := d.managed.byID[e.id]; aws != nil {
+			*p = aws.ManagedPolicy
+		} else {
+			var version, updated int64
+			if err := tx.Row(`SELECT description, current_version, updated FROM iam_policy WHERE id = $1`, sql.Args(e.id), &p.Description, &version, &updated); err != nil {
+				return err
+			}
+			p.Version, p.Updated = versionName(version), sql.Time(updated)
+		}
+		var err error
+		if p.Attachments, p.BoundaryUses, err = policyUses(tx, account, e.id); err != nil {
+			return err
+		}
+		p.Tags, err = readTags(tx, e.id)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, policyMissing(p.ARN)
+	}
+	return p, err
+}
+
+// policyUses counts what in account a policy is attached to, and whose boundary it is.
+func policyUses(tx *sql.Tx, account, id string) (attachments, boundaries int, err error) {
+	attachments, err = count(tx, `SELECT COUNT(*) FROM iam_attachment a WHERE a.policy = $1 AND (
+		EXISTS (SELECT 1 FROM iam_user u WHERE u.id = a.owner AND u.account = $2) OR
+		EXISTS (SELECT 1 FROM iam_role r WHERE r.id = a.owner AND r.account = $3) OR
+		EXISTS (SELECT 1 FROM iam_group g WHERE g.id = a.owner AND g.account = $4))`, id, account, account, account)
+	if err != nil {
+		return 0, 0, err
+	}
+	boundaries, err = count(tx, `SELECT (SELECT COUNT(*) FROM iam_user WHERE account = $1 AND boundary = $2) + (SELECT COUNT(*) FROM iam_role WHERE account = $3 AND boundary = $4)`,
+		account, id, account, id)
+	return attachments, boundaries, err
+}
+
+// PolicyFilter says which policies a list shows.
+type PolicyFilter struct {
+	AWS, Local   bool // whose policies
+	OnlyAttached bool
+	// Boundary keeps those that are somebody's boundary, Permissions those that are not only that; both false keeps all.
+	Boundary, Permissions bool
+	PathPrefix            string
+}
+
+// Policies returns a page of the managed policies that the caller's account can use.
+func (d *Directory) Policies(ctx context.Context, f PolicyFilter, p Page) ([]ManagedPolicy, string, error) {
+	account, err := callerAccount(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := d.Authorize(ctx, "iam:ListPolicies", &Resource{ARN: "*"}); err != nil {
+		return nil, "", err
+	}
+	var out []ManagedPolicy
+	err = d.db.View(ctx, func(tx *sql.Tx) error {
+		if f.Local {
+			if out, err = localPolicies(tx, account); err != nil {
+				return err
+			}
+		}
+		if f.AWS {
+			for _, aws := range d.managed.list {
+				out = append(out, aws.ManagedPolicy)
+			}
+		}
+		// The ARN orders all of them: "aws" sorts behind every account's digits.
+		slices.SortFunc(out, func(a, b ManagedPolicy) int { return strings.Compare(a.ARN, b.ARN) })
+		keep := out[:0]
+		for _, x := range out {
+			if x.ARN <= p.After || !strings.HasPrefix(x.Path, orRoot(f.PathPrefix)) || len(keep) > p.limit() {
+				continue
+			}
+			if x.Attachments, x.BoundaryUses, err = policyUses(tx, account, x.ID); err != nil {
+				return err
+			}
+			used := x.Attachments > 0
+			if f.Boundary {
+				used = x.BoundaryUses > 0
+			}
+			if (f.OnlyAttached || f.Boundary || f.Permissions) && !used {
+				continue
+			}
+			keep = append(keep, x)
+		}
+		out = keep
+		return nil
+	})
+	out, next := cut(p, out, func(x *ManagedPolicy) string { return x.ARN })
+	return out, next, err
+}
+
+func orRoot(prefix string) string {
+	if prefix == "" {
+		return "/"
+	}
+	return prefix
+}
+
+func localPolicies(tx *sql.Tx, account string) ([]ManagedPolicy, error) {
+	return gather(func(scan func(sql.Scanner) error) error {
+		return tx.Rows(`SELECT id, name, path, description, current_version, created, updated FROM iam_policy WHERE account = $1`, sql.Args(account), scan)
+	}, func(row sql.Scanner) (ManagedPolicy, error) {
+		x := ManagedPolicy{Attachable: true}
+		var version, created, updated int64
+		err := row.Scan(&x.ID, &x.Name, &x.Path, &x.Description, &version, &created, &updated)
+		x.ARN, x.Version, x.Created, x.Updated = arn.IAM(account, "policy"+x.Path+x.Name), versionName(version), sql.Time(created), sql.Time(updated)
+		return x, err
+	})
+}
+
+// DeletePolicy deletes a managed policy that nothing uses and that has one version left. Faults: NoSuchEntity, DeleteConflict.
+func (d *Directory) DeletePolicy(ctx context.Context, policyARN string) error {
+	e, err := d.reachOwnPolicy(ctx, "iam:DeletePolicy", policyARN)
+	if err != nil {
+		return err
+	}
+	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		if err := e.stands(tx); err != nil {
+			return err
+		}
+		attachments, boundaries, err := policyUses(tx, e.account, e.id)
+		if err != nil {
+			return err
+		}
+		if attachments+boundaries > 0 {
+			return fault.New(fault.DeleteConflict, "Cannot delete a policy attached to entities.")
+		}
+		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1`, e.id); err != nil || n > 1 {
+			return orElse(err, fault.New(fault.DeleteConflict,
+				"This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."))
+		}
+		return execAll(tx, e.id, `DELETE FROM iam_policy_version WHERE policy = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_policy WHERE id = $1`)
+	})
+}
+
+// reachOwnPolicy is reach for changes, which AWS's own policies do not take.
+func (d *Directory) reachOwnPolicy(ctx context.Context, action, policyARN string) (*entity, error) {
+	e, err := d.reach(ctx, action, Ref{KindPolicy, policyARN}, Resource{})
+	if err != nil {
+		return nil, err
+	}
+	return e, d.changeable(e)
+}
+
+// execAll runs statements whose one parameter is id.
+func execAll(tx *sql.Tx, id string, statements ...string) error {
+	for _, s := range statements {
+		if _, err := tx.Exec(s, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func versionName(n int64) string { return "v" + strconv.FormatInt(n, 10) }
+
+// versionNumber reads "v3"; 0 is what no version has.
+func versionNumber(name string) int64 {
+	digits, ok := strings.CutPrefix(name, "v")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n < 1 {
+		return 0
+	}
+	return n
+}
