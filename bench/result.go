@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// measured is what one target did in one scenario; one value a round.
+type measured struct {
+	Target    string
+	Durable   bool
+	Rates     []float64 `json:",omitempty"` // operations a second
+	CPU       []float64 `json:",omitempty"` // the server's CPU milliseconds an operation
+	Generator []float64 `json:",omitempty"` // the generator's own
+	Peak      []float64 `json:",omitempty"` // resident MB
+	Seconds   []float64 `json:",omitempty"` // until the first answer
+	target    *target
+}
+
+// result is one row of the table.
+type result struct {
+	Scenario, Title, Unit string
+	Goal                  goal `json:"-"`
+	Targets               []*measured
+	reference             *result // the scenario that the goal names
+}
+
+// figure is what a goal is about.
+type figure func(*measured) []float64
+
+func rateFigure(m *measured) []float64    { return m.Rates }
+func cpuFigure(m *measured) []float64     { return m.CPU }
+func peakFigure(m *measured) []float64    { return m.Peak }
+func secondsFigure(m *measured) []float64 { return m.Seconds }
+
+// peers says against whom berth is measured.
+type peers int
+
+const (
+	bestPeer    peers = iota // the better of the other registries
+	durablePeer              // the better of those that are durable; without one of them, of all
+	nginx
+)
+
+// goal is what berth is to reach: a ratio to its peers, or a limit.
+type goal struct {
+	figure  figure
+	against peers
+	as      string  // not against peers, but against berth itself in the scenario of this name
+	atMost  float64 // ratio; less is better
+	atLeast float64 // ratio; more is better
+	limit   float64 // absolute, at most
+}
+
+// print writes the row: each target's medians, and berth's ratio to each of them.
+func (r *result) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s  (%s)\n", r.Title, r.Scenario)
+	berth := r.of("berth")
+	for _, m := range r.Targets {
+		line := fmt.Sprintf("  %-13s", m.Target)
+		if len(m.Rates) > 0 {
+			line += fmt.Sprintf("%11.1f %s/s %9.4f CPU ms each", median(m.Rates), r.Unit, median(m.CPU))
+			line += fmt.Sprintf("  (rounds %s; generator %.4f ms)", spread(m.Rates), median(m.Generator))
+			if berth != nil && m != berth {
+				line += fmt.Sprintf("  berth: %.2f of its rate, %.2f of its CPU", median(berth.Rates)/median(m.Rates), median(berth.CPU)/median(m.CPU))
+			}
+		}
+		if len(m.Peak) > 0 {
+			line += fmt.Sprintf("%11.1f %s", median(m.Peak), r.Unit)
+		}
+		if len(m.Seconds) > 0 {
+			line += fmt.Sprintf("%11.3f %s", median(m.Seconds), r.Unit)
+		}
+		if !m.Durable && len(m.Rates) > 0 && m.Target != "nginx" {
+			line += "  not durable"
+		}
+		fmt.Fprintln(w, line)
+	}
+	if verdict := r.verdict(); verdict != "" {
+		fmt.Fprintf(w, "  %s\n", verdict)
+	}
+}
+
+// verdict compares berth with the goal; "" when there is nothing to compare.
+func (r *result) verdict() string {
+	berth := r.of("berth")
+	if berth == nil {
+		return ""
+	}
+	own := median(r.Goal.figure(berth))
+	if r.Goal.limit > 0 {
+		return fmt.Sprintf("%s: %.3g %s, at most %.3g wanted", met(own <= r.Goal.limit), own, r.Unit, r.Goal.limit)
+	}
+	peer := r.peer()
+	if peer == nil {
+		return ""
+	}
+	if r.Goal.as != "" {
+		ratio := own / median(r.Goal.figure(peer))
+		return fmt.Sprintf("%s: %.2f times its own rate in %s, at least %.2f wanted", met(ratio >= r.Goal.atLeast), ratio, r.Goal.as, r.Goal.atLeast)
+	}
+	ratio := own / median(r.Goal.figure(peer))
+	name := "the rate"
+	if len(peer.CPU) > 0 && r.Goal.atMost > 0 {
+		name = "the CPU time"
+	}
+	if r.Goal.atMost > 0 {
+		return fmt.Sprintf("%s: %.2f of %s of %s, at most %.2f wanted", met(ratio <= r.Goal.atMost), ratio, name, peer.Target, r.Goal.atMost)
+	}
+	return fmt.Sprintf("%s: %.2f times %s of %s, at least %.2f wanted", met(ratio >= r.Goal.atLeast), ratio, name, peer.Target, r.Goal.atLeast)
+}
+
+func met(ok bool) string {
+	if ok {
+		return "reached"
+	}
+	return "MISSED"
+}
+
+// peer is whom the goal measures berth against, of those that were there.
+func (r *result) peer() *measured {
+	if r.Goal.as != "" {
+		if r.reference == nil {
+			return nil
+		}
+		return r.reference.of("berth")
+	}
+	if r.Goal.against == nginx {
+		return r.of("nginx")
+	}
+	candidates := slices.DeleteFunc(slices.Clone(r.Targets), func(m *measured) bool {
+		return m.Target == "berth" || !slices.Contains(registries, m.Target)
+	})
+	if durable := slices.DeleteFunc(slices.Clone(candidates), func(m *measured) bool { return !m.Durable }); r.Goal.against == durablePeer && len(durable) > 0 {
+		candidates = durable
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	better := func(a, b *measured) int {
+		x, y := median(r.Goal.figure(a)), median(r.Goal.figure(b))
+		if r.Goal.atLeast > 0 {
+			x, y = y, x
+		}
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	}
+	return slices.MinFunc(candidates, better)
+}
+
+func (r *result) of(name string) *measured {
+	i := slices.IndexFunc(r.Targets, func(m *measured) bool { return m.Target == name })
+	if i < 0 {
+		return nil
+	}
+	return r.Targets[i]
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// spread is the lowest and the highest.
+func spread(values []float64) string {
+	return fmt.Sprintf("%.0f-%.0f", slices.Min(values), slices.Max(values))
+}
