@@ -51,8 +51,10 @@ func (d *jsonDecoder) fail(what string) error {
 
 // unfit says that the value at hand has another JSON type than the member wants.
 func (d *jsonDecoder) unfit(want string) error {
-	got := "a number"
+	got := "no JSON value"
 	switch d.peek() {
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		got = "a number"
 	case '{':
 		got = "an object"
 	case '[':
