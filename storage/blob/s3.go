@@ -163,26 +163,6 @@ func (s *S3) abort(ctx context.Context, id, multipart string) error {
 	return nil
 }
 
-// size answers the size of the object of id, and ErrMissing. Some servers say once that there is no object which they have just acknowledged (F17).
-func (s *S3) size(ctx context.Context, id string) (int64, error) {
-	for attempt := 1; ; attempt++ {
-		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.objectKey(id)})
-		switch {
-		case err == nil:
-			return aws.ToInt64(out.ContentLength), nil
-		case !absent(err):
-			return 0, unavailable(err)
-		case attempt == 3:
-			return 0, ErrMissing
-		}
-		select {
-		case <-ctx.Done():
-			return 0, unavailable(ctx.Err())
-		case <-time.After(time.Duration(attempt) * 100 * time.Millisecond):
-		}
-	}
-}
-
 // absent reports whether err says that the object or the multipart upload is not there. A missing bucket is another matter: nothing is known of its objects.
 func absent(err error) bool {
 	switch code := s3Code(err); code {

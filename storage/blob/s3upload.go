@@ -3,9 +3,13 @@ package blob
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -296,7 +300,7 @@ func (s *S3) sendPart(ctx context.Context, id, multipart string, number int, p [
 	})
 	if err != nil {
 		// A server that refuses a part before it has read it may reset the connection, and then its answer is lost: ask again, without a body.
-		if s3Code(err) == "NoSuchUpload" || s.unknown(ctx, id, multipart) {
+		if code := s3Code(err); code == "NoSuchUpload" || code == "" && s.unknown(ctx, id, multipart) {
 			return part{}, errUploadLost(id, "multipart upload %s: %w", multipart, err)
 		}
 		return part{}, unavailable(err)
@@ -310,7 +314,8 @@ func (s *S3) unknown(ctx context.Context, id, multipart string) bool {
 	return s3Code(err) == "NoSuchUpload"
 }
 
-// Commit is Store's. Whatever the server answered, the object's size has to be right before anything is acknowledged (F16).
+// Commit is Store's. Whatever the server answered, the object has to have the size, and the checksum if the server keeps one, before anything is
+// acknowledged (F16).
 func (s *S3) Commit(ctx context.Context, u *Upload) error {
 	release, err := s.begin(u)
 	if err != nil {
@@ -322,29 +327,75 @@ func (s *S3) Commit(ctx context.Context, u *Upload) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
+	var checksum string
 	if sent.ID == "" {
+		checksum = crc(u.Tail)
 		err = s.put(ctx, u)
 	} else {
+		if len(u.Tail) > 0 {
+			sent.Parts = append(sent.Parts, part{Size: int64(len(u.Tail)), CRC32: crc(u.Tail)})
+		}
+		checksum = sent.checksum()
 		err = s.complete(ctx, u, sent)
 	}
-	// An upload that the server does not know may be one that an earlier Commit completed without being able to acknowledge it.
-	lost := fault.Is(err, fault.UploadNotFound)
-	if err != nil && !lost {
-		return err
-	}
-	checkCtx, cancel := context.WithTimeout(ctx, callTime)
+
+	// After an error the object may be there all the same: the answer was lost, now or in an earlier Commit.
+	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	size, sizeErr := s.size(checkCtx, u.ID)
+	whole, checkErr := s.holdsWhole(ctx, u, checksum)
 	switch {
-	case sizeErr == nil && size == u.Size:
+	case whole:
 		return nil
-	case lost && (sizeErr == nil || errors.Is(sizeErr, ErrMissing)):
+	case err != nil:
 		return err
-	case sizeErr != nil:
-		return unavailable(sizeErr)
+	case checkErr != nil:
+		return unavailable(checkErr)
 	}
-	_ = s.Delete(checkCtx, u.Key())
+	_ = s.Delete(ctx, u.Key())
 	return fault.Wrap(ErrSize, fault.Unavailable, "the registry's storage did not keep the content; push again")
+}
+
+// holdsWhole reports whether the object of u is what u says. The checksum tells apart what two nodes made of one upload, should both be allowed to try.
+// Servers that keep none, or another kind, are believed the size. Its error is ErrMissing if there is no object; some servers say that once of an object
+// which they have just acknowledged (F17).
+func (s *S3) holdsWhole(ctx context.Context, u *Upload, checksum string) (bool, error) {
+	for attempt := 1; ; attempt++ {
+		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.objectKey(u.ID), ChecksumMode: types.ChecksumModeEnabled})
+		if err == nil {
+			kept := aws.ToString(out.ChecksumCRC32)
+			comparable := kept != "" && checksum != "" && strings.Contains(kept, "-") == strings.Contains(checksum, "-")
+			return aws.ToInt64(out.ContentLength) == u.Size && (!comparable || kept == checksum), nil
+		}
+		if !absent(err) {
+			return false, err
+		}
+		if attempt == 3 {
+			return false, ErrMissing
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(time.Duration(attempt) * 100 * time.Millisecond):
+		}
+	}
+}
+
+// crc is the checksum of p as S3 writes it.
+func crc(p []byte) string {
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(p)))
+}
+
+// checksum is the one that S3 gives an object of these parts: the checksum of theirs, and how many they are. It is empty if one of them has none.
+func (m *multipart) checksum() string {
+	var all []byte
+	for _, p := range m.Parts {
+		sum, err := base64.StdEncoding.DecodeString(p.CRC32)
+		if err != nil || len(sum) != crc32.Size {
+			return ""
+		}
+		all = append(all, sum...)
+	}
+	return fmt.Sprintf("%s-%d", crc(all), len(m.Parts))
 }
 
 // put stores an upload of which nothing was sent.
@@ -353,7 +404,7 @@ func (s *S3) put(ctx context.Context, u *Upload) error {
 	defer cancel()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.objectKey(u.ID), Body: bytes.NewReader(u.Tail), ContentLength: aws.Int64(u.Size),
-		ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
 	})
 	if err != nil {
 		return unavailable(err)
@@ -361,25 +412,21 @@ func (s *S3) put(ctx context.Context, u *Upload) error {
 	return nil
 }
 
-// complete sends the tail as the last part and makes the parts one object.
+// complete sends the tail, if there is one, as the last of the parts, and makes them one object.
 func (s *S3) complete(ctx context.Context, u *Upload, sent multipart) error {
-	parts := make([]types.CompletedPart, 0, len(sent.Parts)+1)
-	add := func(p part) {
-		completed := types.CompletedPart{ETag: aws.String(p.ETag), PartNumber: aws.Int32(int32(len(parts) + 1))}
-		if p.CRC32 != "" {
-			completed.ChecksumCRC32 = aws.String(p.CRC32)
-		}
-		parts = append(parts, completed)
-	}
-	for _, p := range sent.Parts {
-		add(p)
-	}
-	if len(u.Tail) > 0 {
-		last, err := s.sendPart(ctx, u.ID, sent.ID, len(parts)+1, u.Tail)
+	if last := len(sent.Parts); len(u.Tail) > 0 {
+		tail, err := s.sendPart(ctx, u.ID, sent.ID, last, u.Tail)
 		if err != nil {
 			return err
 		}
-		add(last)
+		sent.Parts[last-1] = tail
+	}
+	parts := make([]types.CompletedPart, len(sent.Parts))
+	for i, p := range sent.Parts {
+		parts[i] = types.CompletedPart{ETag: aws.String(p.ETag), PartNumber: aws.Int32(int32(i + 1))}
+		if p.CRC32 != "" {
+			parts[i].ChecksumCRC32 = aws.String(p.CRC32)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
