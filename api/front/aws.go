@@ -1,0 +1,192 @@
+package front
+
+import (
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/lang/sigv4"
+)
+
+const (
+	bodyMost      = 1 << 20  // of an AWS call (H54)
+	bodyMostImage = 9 << 20  // of PutImage: a manifest of 4 MiB, with its quotes escaped
+	bodyMostPart  = 28 << 20 // of UploadLayerPart: 20 MiB in base64
+)
+
+// aws answers a call of the AWS APIs, whichever service it is for: that is told by X-Amz-Target or Action and by the signature's scope, not by the host (API-2).
+func (f *Front) aws(x *exchange, r *http.Request) {
+	x.operation = "aws"
+	if r.URL.Path != "/" {
+		http.Error(&x.response, "There is nothing here. Container clients use /v2/, AWS clients POST to /.", http.StatusNotFound)
+		return
+	}
+	service, err := f.serveAWS(x, r)
+	if err == nil {
+		return
+	}
+	x.code = service.WireCode(err)
+	if fault.As(err) == nil {
+		x.failure = err
+	}
+	service.WriteError(&x.response, err, x.call.RequestID)
+}
+
+// serveAWS answers the call, or says by which service's wire the error is to be told.
+func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error) {
+	isJSON := len(r.Header["X-Amz-Target"]) > 0 || strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-")
+	door := awswire.FrontDoor(awswire.Query)
+	if isJSON {
+		door = awswire.FrontDoor(awswire.JSON)
+	}
+	f.guard(x, r)
+	// The order of API-22: what is wrong with the signature's form, scope and time is told before the body is read.
+	signature, err := sigv4.Parse(r)
+	unsigned := fault.Is(err, fault.MissingCredentials)
+	if err != nil && !unsigned {
+		return door, err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return door, err
+	}
+	target, err := awswire.Target(r, body)
+	if err != nil {
+		return door, err
+	}
+	service := f.service(target, signature)
+	if service == nil {
+		if unsigned {
+			return door, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+		}
+		return door, fault.New(fault.UnknownOperation, "There is no such operation.")
+	}
+	if unsigned {
+		return service, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	}
+	if err := f.verify(x, r, service, signature, body); err != nil {
+		return service, err
+	}
+	op, err := service.Find(target)
+	if err != nil {
+		return service, err
+	}
+	x.operation = service.Model().SigningName + ":" + op.Name
+	x.call.Region = signature.Region
+	x.call.Audit.Action = x.operation
+	in, err := op.Decode(r, body)
+	if err != nil {
+		f.note(x)
+		return service, err
+	}
+	out, err := op.Call(iam.With(r.Context(), &x.call), in)
+	f.note(x)
+	if err != nil {
+		if known := fault.As(err); known != nil && x.call.Audit.Error == "" {
+			x.call.Audit.Error = string(known.Code)
+		}
+		return service, err
+	}
+	return service, service.WriteResult(&x.response, op, out, x.call.RequestID)
+}
+
+// note fills the audit record of a call that asked for no permission, or was refused before it could.
+func (f *Front) note(x *exchange) {
+	a := &x.call.Audit
+	if a.RequestID != "" {
+		return
+	}
+	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = x.call.Time, x.call.RequestID, x.call.AccessKeyID, x.call.Region, x.call.UserAgent
+	a.SourceIP = x.call.SourceIP.String()
+	a.Principal, a.Account = x.call.Principal.ARN, x.call.Principal.Account
+}
+
+// service finds the service that is called: of JSON by the target's prefix, of query by the version and, where there is a signature, by its scope.
+func (f *Front) service(c awswire.Call, s *sigv4.Signature) *awswire.Service {
+	for _, service := range f.Services {
+		m := service.Model()
+		if m.Protocol != c.Protocol {
+			continue
+		}
+		if c.Protocol == awswire.JSON && m.TargetPrefix == c.TargetPrefix || c.Protocol == awswire.Query && m.Version == c.Version {
+			return service
+		}
+	}
+	if c.Protocol == awswire.JSON || s == nil {
+		return nil
+	}
+	for _, service := range f.Services { // a query call without a version, or with a wrong one: its own service says so
+		if m := service.Model(); m.Protocol == awswire.Query && m.SigningName == s.Service {
+			return service
+		}
+	}
+	return nil
+}
+
+// verify proves who signed (API-12 to API-22).
+func (f *Front) verify(x *exchange, r *http.Request, service *awswire.Service, s *sigv4.Signature, body []byte) error {
+	name := service.Model().SigningName
+	served := f.Names.Serves
+	if name == "iam" || name == "sts" {
+		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1).
+		served = func(region string) bool { return region == "us-east-1" || name == "sts" && f.Names.Serves(region) }
+	}
+	if err := s.CheckScope(served, name, x.begin); err != nil {
+		return err
+	}
+	x.call.AccessKeyID = s.AccessKeyID
+	credential, unknown := f.Identity.Credential(r.Context(), s.AccessKeyID, s.SecurityToken, x.begin)
+	if unknown != nil && fault.As(unknown) == nil {
+		return unknown
+	}
+	secret := ""
+	if unknown == nil {
+		secret = credential.Secret
+	}
+	// An unknown key costs the same work as a wrong signature, so that time does not tell which keys exist (H68).
+	if err := s.Verify(r, f.keys, secret, sha256.Sum256(body)); unknown != nil {
+		return unknown
+	} else if err != nil {
+		return err
+	}
+	x.call.Principal, x.call.Session = credential.Principal, credential.Session
+	return nil
+}
+
+// readBody reads a call's body, up to what its operation may need.
+func readBody(r *http.Request) ([]byte, error) {
+	most := int64(bodyMost)
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasSuffix(target, ".UploadLayerPart"):
+		most = bodyMostPart
+	case strings.HasSuffix(target, ".PutImage"):
+		most = bodyMostImage
+	}
+	if r.ContentLength > most {
+		return nil, tooLarge(most)
+	}
+	var body []byte
+	var err error
+	if r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(r.Body, most+1))
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, fault.MalformedRequest, "The body ended before its announced length.")
+	}
+	if int64(len(body)) > most {
+		return nil, tooLarge(most)
+	}
+	return body, nil
+}
+
+func tooLarge(most int64) error {
+	return fault.New(fault.MalformedRequest, "The body is larger than %s bytes.", strconv.FormatInt(most, 10))
+}

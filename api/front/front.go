@@ -1,0 +1,223 @@
+// Package front is the one door that listens. It gives each request an id, finds out which registry or AWS service it is for and who is calling, hands it
+// to the door of that wire, and says afterwards, in the access log, the metrics and the audit, how it went.
+package front
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/api/distribution"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/lang/sigv4"
+	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/storage/audit"
+)
+
+// Front answers every request of a listener. Its fields are set before it serves.
+type Front struct {
+	Names    *Names
+	Identity *iam.Directory
+	Registry *registry.Registry
+	// Services are the AWS services, each bound to its operations.
+	Services []*awswire.Service
+	// Distribution answers container clients.
+	Distribution *distribution.Door
+	// Layers makes and serves the signed URLs of layers.
+	Layers *Layers
+	// Operator answers /healthz, /readyz and /metrics.
+	Operator http.Handler
+	Audit    *audit.Log
+	// AccessLog takes one line for each request; nil for none.
+	AccessLog *slog.Logger
+	Metrics   *Metrics
+	Now       func() time.Time
+
+	keys *sigv4.Keys
+}
+
+// Open prepares f for serving.
+func (f *Front) Open() {
+	f.keys = sigv4.NewKeys(4096)
+	if f.Now == nil {
+		f.Now = time.Now
+	}
+}
+
+// exchange is one request and what is known of it.
+type exchange struct {
+	response
+	call      iam.Call
+	operation string // "ecr:CreateRepository", "GetManifest": for the log and the metrics
+	code      string // the error's name on the wire; "" for none
+	failure   error  // what the client is not told
+	begin     time.Time
+	received  int64 // bytes of the body
+	id        [36]byte
+}
+
+// ServeHTTP answers one request.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{begin: f.Now()}
+	x.response.ResponseWriter = w
+	newRequestID(&x.id)
+	x.call = iam.Call{
+		RequestID: string(x.id[:]), Time: x.begin, Secure: r.TLS != nil, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: sourceIP(r), Host: r.Host,
+	}
+	defer f.end(x, r)
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/v2/"):
+		f.registry(x, r, path[len("/v2/"):])
+	case path == "/v2":
+		f.registry(x, r, "")
+	case strings.HasPrefix(path, layerPath):
+		f.layer(x, r, path[len(layerPath):])
+	case path == "/healthz" || path == "/readyz" || path == "/metrics":
+		x.operation = path[1:]
+		f.Operator.ServeHTTP(&x.response, r)
+	default:
+		f.aws(x, r)
+	}
+}
+
+// end is run after every request, also after one that panicked: the client must have an answer, and the operator the cause.
+func (f *Front) end(x *exchange, r *http.Request) {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		x.failure = errors.New("panic")
+		slog.Error("panic while answering a request", "requestId", x.call.RequestID, "panic", p, "stack", string(debug.Stack()))
+		if x.status == 0 {
+			distribution.WriteError(&x.response, r, x.failure, x.call.RequestID)
+		}
+	}
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	took := time.Since(x.begin)
+	f.Metrics.observe(x, took)
+	if x.call.Audit.Action != "" && !x.call.Recorded {
+		x.call.Audit.Status = x.status
+		if x.call.Audit.Error == "" {
+			x.call.Audit.Error = x.code
+		}
+		f.Audit.Add(&x.call.Audit)
+	}
+	if x.failure != nil {
+		slog.Error("a request failed", "requestId", x.call.RequestID, "operation", x.operation, "status", x.status, "error", x.failure)
+	}
+	f.logAccess(x, r, took)
+}
+
+// logAccess writes the line of the access log. Credentials never come into it: neither headers nor the query, which may be a signature (H101).
+func (f *Front) logAccess(x *exchange, r *http.Request, took time.Duration) {
+	if f.AccessLog == nil || !f.AccessLog.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	path := r.URL.Path
+	if strings.HasPrefix(path, layerPath) {
+		path = layerPath + "…" // the rest of it opens the layer
+	}
+	attrs := [...]slog.Attr{
+		slog.String("requestId", x.call.RequestID),
+		slog.String("method", r.Method),
+		slog.String("host", r.Host),
+		slog.String("path", path),
+		slog.String("operation", x.operation),
+		slog.Int("status", x.status),
+		slog.String("code", x.code),
+		slog.Int64("bytes", x.written),
+		slog.Duration("took", took),
+		slog.String("principal", x.call.Audit.Principal),
+		slog.String("sourceIp", x.call.SourceIP.String()),
+		slog.String("userAgent", x.call.UserAgent),
+	}
+	f.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs[:]...)
+}
+
+// response passes an answer through and notes its status and size.
+type response struct {
+	http.ResponseWriter
+	status  int
+	written int64
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.written += int64(n)
+	return n, err
+}
+
+// ReadFrom keeps the way open on which net/http sends a file without reading it into the process (sendfile).
+func (w *response) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, r)
+	w.written += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// newRequestID makes a random UUID (RFC 9562, version 4) as text. It identifies and protects nothing, so it need not be unguessable.
+func newRequestID(id *[36]byte) {
+	const hex = "0123456789abcdef"
+	a, b := rand.Uint64(), rand.Uint64()
+	a = a&^0xf000 | 0x4000
+	b = b&^(0b11<<62) | 0b10<<62
+	at := 0
+	for i := range 32 {
+		if i == 8 || i == 12 || i == 16 || i == 20 {
+			id[at] = '-'
+			at++
+		}
+		word := a
+		if i >= 16 {
+			word = b
+		}
+		id[at] = hex[word>>(60-4*(i%16))&15]
+		at++
+	}
+}
+
+type connectionKey struct{}
+
+// Connection is put into the context of each connection, so that the caller's address is read once and not at each request: use it as
+// http.Server.ConnContext.
+func Connection(ctx context.Context, c net.Conn) context.Context {
+	var ip netip.Addr
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		ip = a.AddrPort().Addr().Unmap()
+	}
+	return context.WithValue(ctx, connectionKey{}, ip)
+}
+
+func sourceIP(r *http.Request) netip.Addr {
+	if ip, ok := r.Context().Value(connectionKey{}).(netip.Addr); ok {
+		return ip
+	}
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap()
+}

@@ -1,0 +1,107 @@
+package front
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/berth-registry/berth/api/distribution"
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+)
+
+// mostAuthorization bounds the header that is decoded: a registry password is at most a kilobyte (H71).
+const mostAuthorization = 2048
+
+// registry answers a container client. path is what follows /v2/.
+func (f *Front) registry(x *exchange, r *http.Request, path string) {
+	x.operation = registryOperation(r.Method, path)
+	err := f.serveRegistry(x, r, path)
+	if err == nil {
+		return
+	}
+	x.code = distribution.Code(err)
+	if fault.As(err) == nil {
+		x.failure = err
+	} else if x.call.Audit.Action != "" && x.call.Audit.Error == "" {
+		x.call.Audit.Error = string(fault.As(err).Code)
+	}
+	distribution.WriteError(&x.response, r, err, x.call.RequestID)
+}
+
+func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
+	h := x.Header()
+	h["X-Amzn-Requestid"] = []string{x.call.RequestID} // somebody who is refused can say which refusal he means
+	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
+	at, rest, where := f.Names.registry(r.Host, path)
+	if err := f.signIn(x, r, at.region); err != nil {
+		return err
+	}
+	if where != nil {
+		return where
+	}
+	x.call.Region = at.region
+	r = r.WithContext(iam.With(r.Context(), &x.call))
+	f.guard(x, r)
+	return f.Distribution.Serve(&x.response, r, distribution.Target{Account: at.account, Region: at.region, Prefix: at.prefix, Path: rest})
+}
+
+// signIn finds who presents a registry password (HTTP-4, HTTP-5).
+func (f *Front) signIn(x *exchange, r *http.Request, region string) error {
+	values := r.Header["Authorization"]
+	if len(values) != 1 {
+		return fault.New(fault.MissingCredentials, "Not Authorized")
+	}
+	encoded, ok := strings.CutPrefix(values[0], "Basic ")
+	if !ok || len(encoded) > mostAuthorization {
+		return fault.New(fault.MissingCredentials, "Not Authorized")
+	}
+	var room [mostAuthorization]byte
+	n, err := base64.StdEncoding.Decode(room[:], []byte(encoded))
+	if err != nil {
+		return fault.New(fault.UnknownCredentials, "Not Authorized")
+	}
+	password, ok := strings.CutPrefix(string(room[:n]), "AWS:")
+	if !ok {
+		return fault.New(fault.UnknownCredentials, "Not Authorized")
+	}
+	credential, err := f.Identity.SignIn(r.Context(), password, region, x.begin)
+	if err != nil {
+		return err
+	}
+	x.call.Principal, x.call.Session, x.call.AccessKeyID = credential.Principal, credential.Session, credential.AccessKeyID
+	return nil
+}
+
+// registryOperation names a request for the metrics and the access log: a fixed set, whatever the path holds.
+func registryOperation(method, path string) string {
+	kind := "Base"
+	switch {
+	case path == "":
+	case path == "_catalog" || strings.HasSuffix(path, "/_catalog"):
+		kind = "Catalog"
+	case strings.Contains(path, "/blobs/uploads"):
+		kind = "Upload"
+	case strings.Contains(path, "/blobs/"):
+		kind = "Blob"
+	case strings.Contains(path, "/manifests/"):
+		kind = "Manifest"
+	case strings.Contains(path, "/referrers/"):
+		kind = "Referrers"
+	case strings.HasSuffix(path, "/tags/list"):
+		kind = "Tags"
+	}
+	for _, known := range registryOperations {
+		if strings.HasPrefix(known, method) && known[len(method)+1:] == kind {
+			return known
+		}
+	}
+	return "Other " + kind
+}
+
+// registryOperations are listed so that naming a request costs no allocation.
+var registryOperations = [...]string{
+	"GET Manifest", "HEAD Manifest", "PUT Manifest", "DELETE Manifest", "GET Blob", "HEAD Blob", "DELETE Blob",
+	"POST Upload", "PATCH Upload", "PUT Upload", "GET Upload", "DELETE Upload",
+	"GET Tags", "GET Referrers", "GET Catalog", "GET Base",
+}

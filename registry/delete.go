@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// ImageID is an image under one of its tags; Tag is empty for an image that has none.
+type ImageID struct {
+	Digest oci.Digest
+	Tag    string
+}
+
+// Failure is an image that a batch could not act upon, in the words of API-56.
+type Failure struct {
+	ID     Reference
+	Code   string
+	Reason string
+}
+
+// The failures of images that registry itself finds (API-56).
+const (
+	FailImageNotFound  = "ImageNotFound"
+	FailTagNotOfDigest = "ImageTagDoesNotMatchDigest"
+	FailReferenced     = "ImageReferencedByManifestList"
+	FailMissingBoth    = "MissingDigestAndTag"
+)
+
+// NotFound is the failure of an image that is not there.
+func NotFound(id Reference) Failure {
+	return Failure{id, FailImageNotFound, "Requested image not found"}
+}
+
+// DeleteImages removes images, all in one transaction, in the order given (API-72, API-73). An id with a tag removes that tag, and the image with its
+// last tag unless an index still needs it; an id with only a digest removes the image with all its tags. The child of a stored index stays, as a
+// failure. What refers to a removed image (signatures, SBOMs) goes with it.
+func (r *Repo) DeleteImages(ctx context.Context, ids []Reference) (removed []ImageID, failures []Failure, err error) {
+	if len(ids) == 1 {
+		r.call.Audit.Tag, r.call.Audit.Digest = ids[0].Tag, string(ids[0].Digest)
+	}
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		removed, failures = nil, nil
+		for _, id := range ids {
+			gone, failure, err := r.delete(tx, id)
+			if err != nil {
+				return err
+			}
+			removed = append(removed, gone...)
+			if failure != nil {
+				failures = append(failures, *failure)
+			}
+		}
+		return nil
+	})
+	return removed, failures, err
+}
+
+func (r *Repo) delete(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
+	if id.Tag == "" && id.Digest == "" {
+		return nil, &Failure{id, FailMissingBoth, "Invalid request parameters: both tag and digest cannot be null"}, nil
+	}
+	if id.Tag != "" {
+		return r.deleteTag(tx, id)
+	}
+	var one int
+	if err := tx.Row(`SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, id.Digest), &one); errors.Is(err, sql.ErrNoRows) {
+		f := NotFound(id)
+		return nil, &f, nil
+	} else if err != nil {
+		return nil, nil, err
+	}
+	needed, err := r.isChild(tx, id.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if needed {
+		return nil, &Failure{id, FailReferenced, "Requested image referenced by manifest list"}, nil
+	}
+	tags, err := r.tagsOf(tx, id.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	gone := []ImageID{{Digest: id.Digest}}
+	if len(tags) > 0 {
+		gone = gone[:0]
+		for _, tag := range tags {
+			gone = append(gone, ImageID{id.Digest, tag})
+		}
+	}
+	return gone, nil, r.deleteImage(tx, id.Digest)
+}
+
+func (r *Repo) deleteTag(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
+	var digest oci.Digest
+	err := tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, id.Tag), &digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		f := NotFound(id)
+		return nil, &f, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if id.Digest != "" && id.Digest != digest {
+		return nil, &Failure{id, FailTagNotOfDigest, "Requested image tag does not match the image digest"}, nil
+	}
+	gone := []ImageID{{digest, id.Tag}}
+	if _, err := tx.Exec(`DELETE FROM tag WHERE repository_id = $1 AND name = $2`, r.ID, id.Tag); err != nil {
+		return nil, nil, err
+	}
+	if err := r.g.contents.moved(tx, r.ID, id.Tag); err != nil {
+		return nil, nil, err
+	}
+	tags, err := r.tagsOf(tx, digest)
+	if err != nil || len(tags) > 0 {
+		return gone, nil, err
+	}
+	if needed, err := r.isChild(tx, digest); err != nil || needed {
+		return gone, nil, err
+	}
+	return gone, nil, r.deleteImage(tx, digest)
+}
+
+func (r *Repo) isChild(tx *sql.Tx, d oci.Digest) (bool, error) {
+	var one int
+	err := tx.Row(`SELECT 1 FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest' LIMIT 1`, sql.Args(r.ID, d), &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
+	err = tx.Rows(`SELECT name FROM tag WHERE repository_id = $1 AND digest = $2 ORDER BY name`, sql.Args(r.ID, d), func(row sql.Scanner) error {
+		var tag string
+		err := row.Scan(&tag)
+		tags = append(tags, tag)
+		return err
+	})
+	return tags, err
+}
+
+// deleteImage removes the image, its tags, and what refers to it as its subject, and what refers to that; referrers that an index needs stay. The work is
+// a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44).
+func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest) error {
+	for queue := []oci.Digest{d}; len(queue) > 0; {
+		d, queue = queue[0], queue[1:]
+		tags, err := r.tagsOf(tx, d)
+		if err != nil {
+			return err
+		}
+		for _, tag := range tags {
+			if err := r.g.contents.moved(tx, r.ID, tag); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(`DELETE FROM manifest WHERE repository_id = $1 AND digest = $2`, r.ID, d); err != nil {
+			return err
+		}
+		if err := r.g.contents.removed(tx, r.ID, d); err != nil {
+			return err
+		}
+		var referrers []oci.Digest
+		err = tx.Rows(`SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> ''`, sql.Args(r.ID, d), func(row sql.Scanner) error {
+			var referrer oci.Digest
+			err := row.Scan(&referrer)
+			referrers = append(referrers, referrer)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, referrer := range referrers {
+			needed, err := r.isChild(tx, referrer)
+			if err != nil {
+				return err
+			}
+			if !needed {
+				queue = append(queue, referrer)
+			}
+		}
+	}
+	return nil
+}

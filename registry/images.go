@@ -1,0 +1,239 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Image is what is known of one stored manifest (API-51..54).
+type Image struct {
+	Digest            oci.Digest
+	Tags              []string // in lexical order
+	Size              int64    // bytes: config and layers; of an index, its largest child
+	PushedAt          time.Time
+	LastPull          time.Time // zero: never
+	MediaType         string
+	ArtifactMediaType string
+	Subject           oci.Digest
+}
+
+// ImageFilter chooses images; nil is all of them.
+type ImageFilter struct{ Tagged *bool }
+
+func (f ImageFilter) where() string {
+	const tagged = ` EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)`
+	switch {
+	case f.Tagged == nil:
+		return ""
+	case *f.Tagged:
+		return " AND" + tagged
+	}
+	return " AND NOT" + tagged
+}
+
+const selectImage = `SELECT m.digest, m.image_size, m.pushed_at, m.last_pull, m.media_type, m.artifact_media_type, m.subject FROM manifest m WHERE m.repository_id = $1`
+
+func scanImage(row sql.Scanner) (Image, error) {
+	var i Image
+	var pushed, pulled int64
+	err := row.Scan(&i.Digest, &i.Size, &pushed, &pulled, &i.MediaType, &i.ArtifactMediaType, &i.Subject)
+	i.PushedAt = sql.Time(pushed)
+	if pulled != 0 {
+		i.LastPull = sql.Time(pulled)
+	}
+	return i, err
+}
+
+// Images lists the repository's images, the last pushed first, limit at a time, after the cursor that the page before ended with. next is empty at the end.
+func (r *Repo) Images(ctx context.Context, f ImageFilter, after string, limit int) (list []Image, next string, err error) {
+	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
+		if list, next, err = r.page(tx, f, after, limit); err != nil {
+			return err
+		}
+		for i := range list {
+			if list[i].Tags, err = r.tagsOf(tx, list[i].Digest); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// page reads images without their tags. The cursor is the time and the digest of the last one: a page costs the same wherever it stands in the list.
+func (r *Repo) page(tx *sql.Tx, f ImageFilter, after string, limit int) (list []Image, next string, err error) {
+	where, args := f.where(), sql.Args(r.ID)
+	if after != "" {
+		at, digest, ok := strings.Cut(after, " ")
+		micros, err := strconv.ParseInt(at, 10, 64)
+		if !ok || err != nil {
+			return nil, "", fmt.Errorf("cursor %q", after)
+		}
+		where += ` AND (m.pushed_at, m.digest) < ($2, $3)`
+		args = append(args, micros, digest)
+	}
+	query := selectImage + where + ` ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $` + strconv.Itoa(len(args)+1)
+	err = tx.Rows(query, append(args, limit+1), func(row sql.Scanner) error {
+		i, err := scanImage(row)
+		list = append(list, i)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(list) > limit {
+		list = list[:limit]
+		next = cursor(list[limit-1])
+	}
+	return list, next, nil
+}
+
+func cursor(i Image) string {
+	return strconv.FormatInt(sql.Micros(i.PushedAt), 10) + " " + string(i.Digest)
+}
+
+// ImagesByID finds images in the order of ids. One that is not there fails the whole call: ImageNotFound with the text of API-51. An image that is named
+// twice is told once.
+func (r *Repo) ImagesByID(ctx context.Context, ids []Reference) (list []Image, err error) {
+	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
+		seen := map[oci.Digest]bool{}
+		for _, id := range ids {
+			digest := id.Digest
+			if id.Tag != "" {
+				err := tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, id.Tag), &digest)
+				if errors.Is(err, sql.ErrNoRows) || err == nil && id.Digest != "" && digest != id.Digest {
+					return r.noImage(id)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if seen[digest] {
+				continue
+			}
+			seen[digest] = true
+			found := len(list)
+			err := tx.Rows(selectImage+` AND m.digest = $2`, sql.Args(r.ID, digest), func(row sql.Scanner) error {
+				i, err := scanImage(row)
+				list = append(list, i)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if len(list) == found {
+				return r.noImage(id)
+			}
+			if list[found].Tags, err = r.tagsOf(tx, digest); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (r *Repo) noImage(id Reference) error {
+	or := func(s string) string {
+		if s == "" {
+			return "null"
+		}
+		return s
+	}
+	return fault.New(fault.ImageNotFound, "The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
+		or(string(id.Digest)), or(id.Tag), r.Name, r.Account)
+}
+
+// ImageIDs lists the images under each of their tags, limit entries at a time (API-50). An untagged image is one entry.
+func (r *Repo) ImageIDs(ctx context.Context, f ImageFilter, after string, limit int) (ids []ImageID, next string, err error) {
+	// The cursor is that of the last image that was told in full and, when a page ends between two tags of one image, how many of the next one's were.
+	imageCursor, told := after, 0
+	if at := strings.LastIndexByte(after, '+'); at >= 0 {
+		if told, err = strconv.Atoi(after[at+1:]); err != nil {
+			return nil, "", fmt.Errorf("cursor %q", after)
+		}
+		imageCursor = after[:at]
+	}
+	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
+		list, more, err := r.page(tx, f, imageCursor, limit)
+		if err != nil {
+			return err
+		}
+		for n, i := range list {
+			tags, err := r.tagsOf(tx, i.Digest)
+			if err != nil {
+				return err
+			}
+			if len(tags) == 0 {
+				tags = []string{""}
+			}
+			skip := min(told, len(tags))
+			told = 0
+			for k, tag := range tags[skip:] {
+				if len(ids) == limit {
+					next = fmt.Sprintf("%s+%d", imageCursor, skip+k)
+					return nil
+				}
+				ids = append(ids, ImageID{i.Digest, tag})
+			}
+			imageCursor = cursor(i)
+			if len(ids) == limit && (n+1 < len(list) || more != "") {
+				next = imageCursor
+				return nil
+			}
+		}
+		next = more
+		return nil
+	})
+	return ids, next, err
+}
+
+// Referrer is an entry of the referrers list (HTTP-28).
+type Referrer struct {
+	MediaType    string
+	Digest       oci.Digest
+	Size         int64 // bytes of the manifest
+	ArtifactType string
+	Annotations  map[string]string
+}
+
+// Referrers lists the manifests whose subject is the given digest, which need not be stored itself, by digest, limit at a time. With artifactTypes only
+// those of one of these types.
+func (r *Repo) Referrers(ctx context.Context, subject oci.Digest, artifactTypes []string, after oci.Digest, limit int) (list []Referrer, more bool, err error) {
+	query := `SELECT media_type, digest, body_size, artifact_type, annotations FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND digest > $3`
+	args := sql.Args(r.ID, subject, after, limit+1)
+	if len(artifactTypes) > 0 {
+		query += ` AND artifact_type IN ` + parameters(5, len(artifactTypes))
+		for _, t := range artifactTypes {
+			args = append(args, t)
+		}
+	}
+	err = r.g.db.Rows(ctx, query+` ORDER BY digest LIMIT $4`, args, func(row sql.Scanner) error {
+		var e Referrer
+		var annotations []byte
+		if err := row.Scan(&e.MediaType, &e.Digest, &e.Size, &e.ArtifactType, &annotations); err != nil {
+			return err
+		}
+		list = append(list, e)
+		return json.Unmarshal(annotations, &list[len(list)-1].Annotations)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(list) > limit {
+		return list[:limit], true, nil
+	}
+	return list, false, nil
+}

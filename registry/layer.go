@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Layer is a blob that the repository holds: a layer or a configuration.
+type Layer struct {
+	Digest oci.Digest
+	Size   int64 // bytes
+}
+
+// layer is where a repository's layer is.
+type layer struct {
+	Layer
+	key     blob.Key // empty when the bytes are in content
+	content []byte
+}
+
+// LayerContent is a layer being read. Either Content is set, which the caller closes, or URL, where the client may read it by itself.
+type LayerContent struct {
+	Layer
+	blob.Content
+	URL string
+}
+
+// inMemory is a small blob, served from the row.
+type inMemory struct{ bytes.Reader }
+
+func (*inMemory) Close() error { return nil }
+
+// Layer finds a blob of the repository. That the cell stores it for another repository does not count (API-63, H32). The fault is LayerNotFound.
+func (r *Repo) Layer(ctx context.Context, d oci.Digest) (Layer, error) {
+	l, err := r.findLayer(ctx, d)
+	if err != nil {
+		return Layer{}, err
+	}
+	return l.Layer, nil
+}
+
+// OpenLayer opens a blob of the repository for reading. The fault is LayerNotFound. Bytes that are not as the row says are an error without code: the
+// client gets a 500 and never wrong bytes.
+func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, error) {
+	l, err := r.findLayer(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if l.key == "" {
+		m := new(inMemory)
+		m.Reset(l.content)
+		return &LayerContent{Layer: l.Layer, Content: m}, nil
+	}
+	if url, ok := r.g.blobs.URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"}); ok {
+		return &LayerContent{Layer: l.Layer, URL: url}, nil
+	}
+	content, err := r.g.blobs.Open(ctx, l.key, l.Size)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s, key %s: %w", l.Digest, l.key, err)
+	}
+	return &LayerContent{Layer: l.Layer, Content: content}, nil
+}
+
+func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
+	c := r.g.contents
+	stamp := c.dropped.StampOf(r.ID, string(d))
+	if l, ok := c.layers.GetIfPresent(contentKey{r.ID, string(d)}); ok && stamp != 0 && l.stamp == stamp {
+		return l.layer, nil
+	}
+	var l layer
+	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.content FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
+		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.content)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.New(fault.LayerNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", d, r.Name, r.Account)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if stamp != 0 {
+		c.layers.Set(contentKey{r.ID, string(l.Digest)}, cachedLayer{stamp, &l})
+	}
+	return &l, nil
+}
+
+// LayerReferenced reports whether an image of the repository uses the layer (API-58).
+func (r *Repo) LayerReferenced(ctx context.Context, d oci.Digest) (bool, error) {
+	var one int
+	err := r.g.db.Row(ctx, `SELECT 1 FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind IN ('config', 'layer') LIMIT 1`, sql.Args(r.ID, d), &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// MountLayer gives this repository a layer that another one of the same registry holds (HTTP-20). It reports false when that cannot be, always in the same
+// way, whether the source does not exist, is closed to the caller, does not use the layer in an image, is encrypted otherwise, or mounting is switched off
+// (H30, H31): the client then uploads.
+func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool, error) {
+	setting, err := r.g.setting(ctx, r.Account, r.Region, BlobMounting)
+	if err != nil || setting != "ENABLED" || oci.CheckRepository(from) != nil {
+		return false, err
+	}
+	noted := r.call.Audit // opening the source notes it, but what is done here is done to this repository
+	source, err := r.g.Open(ctx, Ref{r.Account, r.Region, from}, "ecr:GetDownloadUrlForLayer")
+	r.call.Audit = noted
+	if fault.As(err) != nil && !fault.Is(err, fault.Unavailable) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	used, err := source.LayerReferenced(ctx, d)
+	if err != nil || !used || source.Encryption != r.Encryption {
+		return false, err
+	}
+	r.call.Audit.Digest = string(d)
+	mounted := false
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at) SELECT $1, digest, blob_id, size, $2 FROM layer WHERE repository_id = $3 AND digest = $4
+			ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, sql.Micros(r.g.now()), source.ID, d)
+		if err != nil {
+			return err
+		}
+		var one int
+		err = tx.Row(`SELECT 1 FROM layer WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, d), &one)
+		mounted = n > 0 || err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		return err
+	})
+	return mounted, err
+}

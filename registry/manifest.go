@@ -1,0 +1,101 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Reference names an image of a repository by tag, by digest, or by both.
+type Reference struct {
+	Tag    string
+	Digest oci.Digest
+}
+
+// ParseReference reads what stands after /manifests/ in a path: a digest if it holds a colon, else a tag. The faults are DigestInvalid and TagInvalid.
+func ParseReference(s string) (Reference, error) {
+	if strings.IndexByte(s, ':') >= 0 {
+		d, err := oci.ParseDigest(s)
+		return Reference{Digest: d}, err
+	}
+	return Reference{Tag: s}, oci.CheckTag(s)
+}
+
+// Manifest is a stored manifest. It is shared between requests: Body must not be changed.
+type Manifest struct {
+	Digest    oci.Digest
+	MediaType string
+	Body      []byte
+}
+
+// Manifest finds an image's manifest, byte for byte as it was pushed. When the reference has tag and digest, they must belong together.
+// The fault is ImageNotFound.
+func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
+	name, isTag := string(ref.Digest), false
+	if ref.Tag != "" {
+		name, isTag = ref.Tag, true
+	}
+	c := r.g.contents
+	stamp := c.stamp(r.ID, name, isTag)
+	m := c.findManifest(r.ID, name, stamp)
+	if m == nil {
+		var err error
+		if m, err = r.readManifest(ctx, name, isTag); err != nil {
+			return nil, err
+		}
+		c.keepManifest(r.ID, name, stamp, m)
+	}
+	if ref.Digest != "" && m.Digest != ref.Digest {
+		return nil, imageNotFound()
+	}
+	return m, nil
+}
+
+func imageNotFound() error { return fault.New(fault.ImageNotFound, "Requested image not found") }
+
+func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Manifest, error) {
+	var m Manifest
+	var err error
+	switch {
+	case !isTag:
+		err = r.g.db.Row(ctx, `SELECT digest, media_type, body FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body)
+	case r.g.contents.shared:
+		// Only where the tag points can be another thing than before; the manifest itself may be at hand.
+		var d oci.Digest
+		if err = r.g.db.Row(ctx, `SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, name), &d); err == nil {
+			return r.Manifest(ctx, Reference{Digest: d})
+		}
+	default:
+		err = r.g.db.Row(ctx, `SELECT m.digest, m.media_type, m.body FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+			WHERE t.repository_id = $1 AND t.name = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, imageNotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// TagNames lists the repository's tags in lexical order, limit at a time, after the one that the page before ended with; more says that there are others.
+func (r *Repo) TagNames(ctx context.Context, after string, limit int) (names []string, more bool, err error) {
+	names = make([]string, 0, min(limit, 100))
+	err = r.g.db.Rows(ctx, `SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3`, sql.Args(r.ID, after, limit+1), func(row sql.Scanner) error {
+		var name string
+		err := row.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(names) > limit {
+		return names[:limit], true, nil
+	}
+	return names, false, nil
+}

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// pulls gathers when manifests were last pulled and writes it about once a second: a pull must not cost a durable commit (API-54).
+type pulls struct {
+	db     *sql.DB
+	report func(Ref, int)
+
+	mu      sync.Mutex
+	pending map[pull]pulled
+	stop    chan struct{}
+	done    chan struct{}
+}
+
+type pull struct {
+	repository *Repository
+	digest     oci.Digest
+}
+
+type pulled struct {
+	last  time.Time
+	times int
+}
+
+func newPulls(db *sql.DB, report func(Ref, int)) *pulls {
+	p := &pulls{db: db, report: report, pending: map[pull]pulled{}, stop: make(chan struct{}), done: make(chan struct{})}
+	go p.run()
+	return p
+}
+
+// Pulled notes a pull of the image. It never fails and never waits for the database.
+func (r *Repo) Pulled(m *Manifest) {
+	p := r.g.pulls
+	p.mu.Lock()
+	key := pull{r.Repository, m.Digest}
+	was := p.pending[key]
+	p.pending[key] = pulled{r.call.Time, was.times + 1}
+	p.mu.Unlock()
+}
+
+func (p *pulls) close() {
+	close(p.stop)
+	<-p.done
+}
+
+func (p *pulls) run() {
+	defer close(p.done)
+	tick := time.NewTicker(900 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.flush()
+		case <-p.stop:
+			p.flush()
+			return
+		}
+	}
+}
+
+func (p *pulls) flush() {
+	p.mu.Lock()
+	batch := p.pending
+	if len(batch) == 0 {
+		p.mu.Unlock()
+		return
+	}
+	p.pending = make(map[pull]pulled, len(batch))
+	p.mu.Unlock()
+	if p.report != nil {
+		for key, v := range batch {
+			p.report(key.repository.Ref, v.times)
+		}
+	}
+	err := p.db.Write(context.Background(), func(tx *sql.Tx) error {
+		for key, v := range batch {
+			if _, err := tx.Exec(`UPDATE manifest SET last_pull = $1 WHERE repository_id = $2 AND digest = $3 AND last_pull < $1`, sql.Micros(v.last), key.repository.ID, key.digest); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		slog.Error("times of pulls could not be written; they are lost", "images", len(batch), "error", err)
+	}
+}

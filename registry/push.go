@@ -1,0 +1,294 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+const (
+	tagsPerImage        = 1000    // API-79
+	imagesPerRepository = 100_000 // API-79
+)
+
+// PutImage is a manifest to store. MediaType is the Content-Type or the parameter, and may be empty when the manifest names its own. Tag and Digest may be
+// empty; a Digest must be the body's.
+type PutImage struct {
+	Body      []byte
+	MediaType string
+	Tag       string
+	Digest    oci.Digest
+}
+
+// Stored says what PutImage did. New: the image was not there. Moved: the tag did not point to it. Subject is the manifest's subject, if it has one.
+type Stored struct {
+	Digest    oci.Digest
+	MediaType string
+	Subject   oci.Digest
+	New       bool
+	Moved     bool
+}
+
+// PutImage stores a manifest and points the tag to it, in one transaction that is durable when it answers. The order of checks is API-66's; the faults are
+// ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, InvalidParameter, TagInvalid, ImageDigestDoesNotMatch, LayersNotFound, ReferencedImagesNotFound,
+// ImageTagAlreadyExists and LimitExceeded. The same image under the same tag again is no error: neither New nor Moved.
+func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
+	if p.Tag != "" {
+		if err := oci.CheckTag(p.Tag); err != nil {
+			return Stored{}, err
+		}
+	}
+	m, err := oci.ParseManifest(p.Body, p.MediaType)
+	if err != nil {
+		return Stored{}, err
+	}
+	digest := oci.FromBytes(p.Body)
+	if p.Digest != "" && p.Digest != digest {
+		return Stored{}, fault.New(fault.ImageDigestDoesNotMatch, "The digest of the manifest is %s, not %s", digest, p.Digest)
+	}
+	if err := r.g.sizes.check(ctx, r); err != nil {
+		return Stored{}, err
+	}
+	s := Stored{Digest: digest, MediaType: m.MediaType}
+	if m.Subject != nil {
+		s.Subject = m.Subject.Digest
+	}
+	r.call.Audit.Tag, r.call.Audit.Digest = p.Tag, string(digest)
+	err = r.g.db.Write(ctx, func(tx *sql.Tx) error {
+		s.New, s.Moved = false, false
+		mutability, err := r.mutability(tx)
+		if err != nil {
+			return err
+		}
+		if s.New, err = r.store(tx, m, digest, p.Body); err != nil {
+			return err
+		}
+		if p.Tag != "" {
+			if s.Moved, err = r.point(tx, mutability, p.Tag, digest); err != nil {
+				return err
+			}
+		}
+		return r.g.record(tx, r.call)
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	if s.New {
+		r.g.sizes.added(r.ID)
+	}
+	return s, nil
+}
+
+// mutability reads the rule as it is in this transaction: a push that began before the repository became immutable must not move a tag after it.
+func (r *Repo) mutability(tx *sql.Tx) (TagMutability, error) {
+	now, err := scanRepository(func(dest ...any) error {
+		return tx.Row(selectRepository+` WHERE id = $1`, sql.Args(r.ID), dest...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return TagMutability{}, r.notFound()
+	}
+	if err != nil {
+		return TagMutability{}, err
+	}
+	return now.Mutability, nil
+}
+
+// store keeps the manifest if the repository does not have it yet; everything that it refers to must be there, in the size that it says.
+func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte) (isNew bool, err error) {
+	var mediaType string
+	err = tx.Row(`SELECT media_type FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &mediaType)
+	if err == nil {
+		if mediaType != m.MediaType {
+			// Clients decide by the media type how to read these bytes; the same digest must never be served as two kinds (H39).
+			return false, fault.New(fault.ManifestInvalid, "The image with digest '%s' is stored with media type %s, not %s", digest, mediaType, m.MediaType)
+		}
+		return false, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return false, err
+	}
+	if err := r.checkLayers(tx, m); err != nil {
+		return false, err
+	}
+	size := m.Size()
+	largest, err := r.checkChildren(tx, m)
+	if err != nil {
+		return false, err
+	}
+	if len(m.Children) > 0 {
+		size = largest // API-52
+	}
+	subject, annotations := oci.Digest(""), "null"
+	if m.Subject != nil {
+		subject, annotations = m.Subject.Digest, toJSON(m.Annotations)
+	}
+	if _, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)`,
+		r.ID, digest, m.MediaType, m.ArtifactMediaType(), referrerType(m), annotations, subject, size, body, len(body), sql.Micros(r.g.now())); err != nil {
+		return false, err
+	}
+	return true, r.refer(tx, m, digest)
+}
+
+// referrerType is the artifactType that the referrers list shows: the manifest's own, else its config's media type (OCI distribution spec 1.1).
+func referrerType(m *oci.Manifest) string {
+	if m.ArtifactType != "" || m.Config == nil {
+		return m.ArtifactType
+	}
+	return m.Config.MediaType
+}
+
+// checkLayers demands the config and each layer that has to be here (API-66: not foreign ones) in the size that its descriptor says (H37).
+func (r *Repo) checkLayers(tx *sql.Tx, m *oci.Manifest) error {
+	need := make([]oci.Descriptor, 0, len(m.Layers)+1)
+	if m.Config != nil {
+		need = append(need, *m.Config)
+	}
+	for _, l := range m.Layers {
+		if !l.Foreign {
+			need = append(need, l)
+		}
+	}
+	have, err := r.sizes(tx, `SELECT digest, size FROM layer WHERE repository_id = $1 AND digest IN `, need)
+	if err != nil {
+		return err
+	}
+	return compare(need, have, func(missing []string) error {
+		return fault.New(fault.LayersNotFound, "Layers with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist",
+			strings.Join(missing, ", "), r.Name, r.Account)
+	}, m.Kind == oci.Legacy)
+}
+
+// checkChildren demands each child of an index, and answers the size of the largest.
+func (r *Repo) checkChildren(tx *sql.Tx, m *oci.Manifest) (largest int64, err error) {
+	have, err := r.sizes(tx, `SELECT digest, body_size FROM manifest WHERE repository_id = $1 AND digest IN `, m.Children)
+	if err != nil {
+		return 0, err
+	}
+	err = compare(m.Children, have, func(missing []string) error {
+		return fault.New(fault.ReferencedImagesNotFound, "Images with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist",
+			strings.Join(missing, ", "), r.Name, r.Account)
+	}, false)
+	if err != nil {
+		return 0, err
+	}
+	images, err := r.sizes(tx, `SELECT digest, image_size FROM manifest WHERE repository_id = $1 AND digest IN `, m.Children)
+	for _, size := range images {
+		largest = max(largest, size)
+	}
+	return largest, err
+}
+
+// sizes asks for the sizes of many digests, some at a time; lists of a few fixed lengths keep the number of different statements small.
+func (r *Repo) sizes(tx *sql.Tx, query string, want []oci.Descriptor) (map[oci.Digest]int64, error) {
+	have := make(map[oci.Digest]int64, len(want))
+	for len(want) > 0 {
+		n := 8
+		if len(want) > 8 {
+			n = 64
+		}
+		args := make([]any, 1, n+1)
+		args[0] = r.ID
+		for i := range n {
+			args = append(args, want[min(i, len(want)-1)].Digest)
+		}
+		want = want[min(n, len(want)):]
+		err := tx.Rows(query+parameters(2, n), args, func(row sql.Scanner) error {
+			var d oci.Digest
+			var size int64
+			err := row.Scan(&d, &size)
+			have[d] = size
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return have, nil
+}
+
+// parameters is "($first, …)" with n parameters.
+func parameters(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ",$%d", first+i)
+	}
+	return "(" + b.String()[1:] + ")"
+}
+
+// compare finds what is missing and what has another size than its descriptor says. Legacy manifests say no sizes.
+func compare(need []oci.Descriptor, have map[oci.Digest]int64, missing func([]string) error, legacy bool) error {
+	var absent []string
+	for _, d := range need {
+		size, ok := have[d.Digest]
+		switch {
+		case !ok && !slices.Contains(absent, string(d.Digest)):
+			absent = append(absent, string(d.Digest))
+		case ok && size != d.Size && !legacy:
+			return fault.New(fault.ManifestInvalid, "The descriptor of %s says %d bytes; %d are stored", d.Digest, d.Size, size)
+		}
+		if len(absent) == 100 {
+			break // enough to see what is wrong
+		}
+	}
+	if len(absent) > 0 {
+		return missing(absent)
+	}
+	return nil
+}
+
+// refer keeps what the manifest refers to, so that children can be protected and unreferenced layers found.
+func (r *Repo) refer(tx *sql.Tx, m *oci.Manifest, parent oci.Digest) error {
+	one := func(child oci.Digest, kind string) error {
+		_, err := tx.Exec(`INSERT INTO manifest_ref (repository_id, parent, child, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, r.ID, parent, child, kind)
+		return err
+	}
+	if m.Config != nil {
+		if err := one(m.Config.Digest, "config"); err != nil {
+			return err
+		}
+	}
+	for _, l := range m.Layers {
+		if err := one(l.Digest, "layer"); err != nil {
+			return err
+		}
+	}
+	for _, c := range m.Children {
+		if err := one(c.Digest, "manifest"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// point makes the tag name the image; it reports false when it did already.
+func (r *Repo) point(tx *sql.Tx, mutability TagMutability, tag string, digest oci.Digest) (moved bool, err error) {
+	var was oci.Digest
+	err = tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, tag), &was)
+	switch {
+	case err == nil && was == digest:
+		return false, nil
+	case err == nil && mutability.IsImmutable(tag):
+		return false, fault.New(fault.ImageTagAlreadyExists, "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, r.Name)
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return false, err
+	}
+	var tags int
+	if err := tx.Row(`SELECT count(*) FROM tag WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &tags); err != nil {
+		return false, err
+	}
+	if tags >= tagsPerImage {
+		return false, fault.New(fault.LimitExceeded, "The image with digest '%s' has %d tags, which is the limit", digest, tags)
+	}
+	if _, err := tx.Exec(`INSERT INTO tag (repository_id, name, digest, updated_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`, r.ID, tag, digest, sql.Micros(r.g.now())); err != nil {
+		return false, err
+	}
+	return true, r.g.contents.moved(tx, r.ID, tag)
+}

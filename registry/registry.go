@@ -1,0 +1,278 @@
+// Package registry is the registry itself: repositories, images, tags, layers and uploads, their invariants and their SQL.
+//
+// Permission is a handle: Open authorises the caller for the actions that it is given and answers a Repo, whose methods need no further check. A door
+// cannot forget to authorise, because without naming an action it has nothing to call.
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/arn"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Registry holds the repositories of one cell: of many accounts and of the regions that the cell serves. It is safe for concurrent use.
+type Registry struct {
+	db    *sql.DB
+	blobs blob.Store
+	who   *iam.Directory
+	log   *audit.Log
+	now   func() time.Time
+
+	repositories *otter.Cache[Ref, cachedRepository]
+	repository   *sql.Epoch // settings and existence of repositories
+
+	contents *contents
+	pulls    *pulls
+	sizes    *imageCounts
+}
+
+// Options of a Registry; the zero value serves.
+type Options struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// OnPull is called for each batch of recorded pulls, for metrics; nil is nobody.
+	OnPull func(repository Ref, pulls int)
+	// ContentBytes bounds the manifests and small blobs kept in memory; 0 is 32 MiB.
+	ContentBytes uint64
+}
+
+// Open brings the registry's tables up to date and starts the writer of pull times, which Close ends.
+func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory, log *audit.Log, o Options) (*Registry, error) {
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, "registry", steps); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ContentBytes == 0 {
+		o.ContentBytes = 32 << 20
+	}
+	g := &Registry{
+		db: db, blobs: blobs, who: who, log: log, now: o.Now,
+		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{MaximumSize: 20_000}),
+		repository:   db.Epoch("repository"),
+		contents:     newContents(db, o.ContentBytes),
+		sizes:        newImageCounts(),
+	}
+	g.pulls = newPulls(db, o.OnPull)
+	return g, nil
+}
+
+// Close writes the pull times that are pending. The database must still be open.
+func (g *Registry) Close() { g.pulls.close() }
+
+// Secret returns the key that every node of the cell shares under name, making it at the first call: 32 random bytes.
+func (g *Registry) Secret(ctx context.Context, name string) ([]byte, error) {
+	fresh := make([]byte, 32)
+	rand.Read(fresh) //nolint:errcheck // it cannot fail
+	var value []byte
+	err := g.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO cell_secret (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, fresh); err != nil {
+			return err
+		}
+		return tx.Row(`SELECT value FROM cell_secret WHERE name = $1`, sql.Args(name), &value)
+	})
+	return value, err
+}
+
+// Ref names a repository: the account that owns it, its region and its name, as a door decoded them.
+type Ref struct{ Account, Region, Name string }
+
+// ARN is the repository's resource name (API-23).
+func (r Ref) ARN() string { return arn.Repository(r.Region, r.Account, r.Name) }
+
+// Repo is a repository that the caller may use for the actions that it was opened with.
+type Repo struct {
+	*Repository
+	g    *Registry
+	call *iam.Call
+}
+
+// Repository is a repository's row. It is shared between requests and must not be changed.
+type Repository struct {
+	Ref
+	ID         int64
+	CreatedAt  time.Time
+	Mutability TagMutability
+	ScanOnPush bool
+	Encryption Encryption
+	Tags       []Tag
+
+	policy   string       // with principals as unique ids; "" without
+	resource iam.Resource // as Authorize takes it, made once
+}
+
+// Tag is a resource tag of a repository (API-37); image tags are names of images.
+type Tag struct{ Key, Value string }
+
+// Encryption says how a repository's layers are encrypted at rest. It cannot be changed after creation (API-34).
+type Encryption struct{ Type, KMSKey string }
+
+type cachedRepository struct {
+	stamp sql.Stamp
+	repo  *Repository
+}
+
+// Open is the only way to a repository. Each of the actions ("ecr:BatchGetImage") must be allowed to the caller of ctx, and is noted in the audit record.
+//
+// The faults are NameInvalid; AccessDenied, which a caller of another account gets for a repository that does not exist just as for one that does not
+// admit them, so that existence does not leak (API-28); and RepositoryNotFound.
+func (g *Registry) Open(ctx context.Context, ref Ref, actions ...string) (*Repo, error) {
+	return g.open(ctx, ref, nil, nil, actions...)
+}
+
+// OpenTagging is Open for TagResource and UntagResource, whose policies may look at the tags that the request carries (API-30).
+func (g *Registry) OpenTagging(ctx context.Context, ref Ref, action string, tags []Tag, keys []string) (*Repo, error) {
+	return g.open(ctx, ref, tagMap(tags), keys, action)
+}
+
+func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]string, tagKeys []string, actions ...string) (*Repo, error) {
+	repo, err := g.find(ctx, ref)
+	if err != nil && !fault.Is(err, fault.RepositoryNotFound) {
+		return nil, err
+	}
+	call := iam.From(ctx)
+	var target *iam.Resource
+	if repo != nil {
+		target = &repo.resource
+	} else {
+		target = &iam.Resource{ARN: ref.ARN(), Account: ref.Account}
+	}
+	if requestTags != nil || tagKeys != nil {
+		with := *target
+		with.RequestTags, with.TagKeys = requestTags, tagKeys
+		target = &with
+	}
+	for _, action := range actions {
+		if denied := g.who.Authorize(ctx, action, target); denied != nil && !g.recovers(ctx, call, ref, action) {
+			return nil, denied
+		}
+	}
+	if repo == nil {
+		return nil, err
+	}
+	return &Repo{Repository: repo, g: g, call: call}, nil
+}
+
+// recovers lets the root user of the owning account read, replace and delete a repository's policy whatever that policy says, so that none can lock
+// everybody out for good (IAMP-4.3, H84).
+func (g *Registry) recovers(ctx context.Context, call *iam.Call, ref Ref, action string) bool {
+	switch action {
+	case "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy":
+		return call.Principal.Type == policy.Root && call.Principal.Account == ref.Account &&
+			g.who.Authorize(ctx, action, &iam.Resource{ARN: ref.ARN(), Account: ref.Account}) == nil
+	}
+	return false
+}
+
+// find reads a repository, from memory when it has not changed since.
+func (g *Registry) find(ctx context.Context, ref Ref) (*Repository, error) {
+	stamp := g.repository.Stamp(ref.Name)
+	if c, ok := g.repositories.GetIfPresent(ref); ok && stamp != 0 && c.stamp == stamp {
+		return c.repo, nil
+	}
+	if err := oci.CheckRepository(ref.Name); err != nil {
+		return nil, err
+	}
+	repo, err := scanRepository(func(dest ...any) error {
+		return g.db.Row(ctx, selectRepository+` WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(ref.Account, ref.Region, ref.Name), dest...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ref.notFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The names in ref are parts of a request; what is kept must not hold the whole request in memory.
+	g.repositories.Set(repo.Ref, cachedRepository{stamp, repo})
+	return repo, nil
+}
+
+func (r Ref) notFound() error {
+	return fault.New(fault.RepositoryNotFound, "The repository with name '%s' does not exist in the registry with id '%s'", r.Name, r.Account)
+}
+
+// changed tells every node that the repository's row is another one.
+func (g *Registry) changed(tx *sql.Tx, ref Ref) error {
+	return tx.Changed(g.repository, ref.Name)
+}
+
+// record writes the audit record of a mutation in its transaction.
+func (g *Registry) record(tx *sql.Tx, call *iam.Call) error {
+	tx.AfterCommit(func() { call.Recorded = true })
+	return g.log.Write(tx, &call.Audit)
+}
+
+const selectRepository = `SELECT id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, policy, tags FROM repository`
+
+func scanRepository(scan func(dest ...any) error) (*Repository, error) {
+	var r Repository
+	var created int64
+	var exclusions, tags string
+	var policyText *string
+	if err := scan(&r.ID, &r.Account, &r.Region, &r.Name, &created, &r.Mutability.Mode, &exclusions, &r.ScanOnPush, &r.Encryption.Type, &r.Encryption.KMSKey, &policyText, &tags); err != nil {
+		return nil, err
+	}
+	r.CreatedAt = sql.Time(created)
+	if err := errors.Join(json.Unmarshal([]byte(exclusions), &r.Mutability.Exclusions), json.Unmarshal([]byte(tags), &r.Tags)); err != nil {
+		return nil, fmt.Errorf("repository %d: %w", r.ID, err)
+	}
+	r.resource = iam.Resource{ARN: r.ARN(), Account: r.Account, Tags: tagMap(r.Tags)}
+	if policyText != nil {
+		p, err := policy.Parse([]byte(*policyText))
+		if err != nil {
+			return nil, fmt.Errorf("repository %d: its policy: %w", r.ID, err)
+		}
+		r.policy = *policyText
+		r.resource.Policy = &policy.Attached{Name: "repository policy", Policy: p}
+	}
+	return &r, nil
+}
+
+func tagMap(tags []Tag) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[t.Key] = t.Value
+	}
+	return m
+}
+
+func toJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only of strings and numbers
+	}
+	return string(b)
+}
+
+// invalid is the fault of a parameter that breaks its constraint, in AWS's words (API-9).
+func invalid(parameter, constraint string) error {
+	return fault.New(fault.InvalidParameter, "Invalid parameter at '%s' failed to satisfy constraint: '%s'", parameter, strings.TrimSuffix(constraint, "."))
+}

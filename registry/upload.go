@@ -1,0 +1,387 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+const (
+	layerMost      = 52_000 << 20 // bytes, API-79
+	partsMost      = 4200         // API-79
+	partLeast      = 5 << 20      // bytes of every part but the last, API-61
+	partMost       = 20 << 20     // bytes, API-61
+	uploadsAtOnce  = 10_000       // open uploads of one principal, H29
+	uploadLifetime = 24 * time.Hour
+)
+
+// Upload is a layer on its way: Size bytes are there.
+type Upload struct {
+	ID   string
+	Size int64
+}
+
+// uploadRow is an upload as the database has it. version guards against two writers: one of them finds it changed.
+type uploadRow struct {
+	blob.Upload
+	parts, shortParts, lastPart int64
+	version                     int64
+}
+
+// StartUpload begins an upload. The fault is LimitExceeded when the caller has very many open (H29).
+func (r *Repo) StartUpload(ctx context.Context) (Upload, error) {
+	principal := r.call.Principal.ARN
+	var one int
+	err := r.g.db.Row(ctx, `SELECT 1 FROM upload WHERE principal = $1 LIMIT 1 OFFSET $2`, sql.Args(principal, uploadsAtOnce-1), &one)
+	if err == nil {
+		return Upload{}, fault.New(fault.LimitExceeded, "You have %d uploads open, which is the limit: complete or cancel some; those left alone for %s are removed", uploadsAtOnce, uploadLifetime)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return Upload{}, err
+	}
+	id := uuid.NewString()
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO upload (id, repository_id, principal, size, sum, tail, state, parts, short_parts, last_part, version, touched_at)
+			VALUES ($1, $2, $3, 0, $4, $4, $4, 0, 0, 0, 0, $5)`, id, r.ID, principal, []byte{}, sql.Micros(r.g.now()))
+		return err
+	})
+	return Upload{ID: id}, err
+}
+
+// Upload finds an upload of this repository. The fault is UploadNotFound, the same for one that never was, is over, or belongs elsewhere (H25).
+func (r *Repo) Upload(ctx context.Context, id string) (Upload, error) {
+	row, err := r.readUpload(ctx, id)
+	if err != nil {
+		return Upload{}, err
+	}
+	return Upload{ID: id, Size: row.Size}, nil
+}
+
+func (r *Repo) readUpload(ctx context.Context, id string) (*uploadRow, error) {
+	row := &uploadRow{Upload: blob.Upload{ID: id}}
+	err := r.g.db.Row(ctx, `SELECT size, sum, tail, state, parts, short_parts, last_part, version FROM upload WHERE id = $1 AND repository_id = $2`, sql.Args(id, r.ID),
+		&row.Size, &row.Sum, &row.Tail, &row.State, &row.parts, &row.shortParts, &row.lastPart, &row.version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, r.noUpload(id)
+	}
+	return row, err
+}
+
+func (r *Repo) noUpload(id string) error {
+	return fault.New(fault.UploadNotFound, "Upload with id '%s' does not exist in the repository with name '%s' in the registry with id '%s'", id, r.Name, r.Account)
+}
+
+// Append adds bytes to an upload. first is the offset of in's first byte, or -1 for the end. The faults are UploadNotFound, RangeInvalid when first is not
+// the next byte, UploadBusy when another request writes to the same upload (H20, H23), SizeInvalid over the limit of a layer, and Unavailable; with
+// RangeInvalid the Upload says what is there. When in fails, what came until then is kept, Upload says how much, and the error wraps in's (H22).
+func (r *Repo) Append(ctx context.Context, id string, first int64, in io.Reader) (Upload, error) {
+	row, err := r.readUpload(ctx, id)
+	if err != nil {
+		return Upload{}, err
+	}
+	if first >= 0 && first != row.Size {
+		return Upload{id, row.Size}, fault.New(fault.RangeInvalid, "First byte of the layer part is %d instead of %d", first, row.Size)
+	}
+	before := row.Size
+	failed := r.fill(ctx, row, in)
+	if fault.As(failed) != nil || row.Size == before && failed != nil {
+		return Upload{id, before}, failed
+	}
+	// What came is kept even when the client has gone: it may come back for the rest.
+	if err := r.saveUpload(context.WithoutCancel(ctx), row); err != nil {
+		return Upload{id, before}, err
+	}
+	return Upload{id, row.Size}, failed
+}
+
+// fill gives in to the blob store, up to the size that a layer may have.
+func (r *Repo) fill(ctx context.Context, row *uploadRow, in io.Reader) error {
+	if err := r.g.blobs.Append(ctx, &row.Upload, io.LimitReader(in, layerMost-row.Size+1)); err != nil {
+		return err
+	}
+	if row.Size > layerMost {
+		return fault.New(fault.SizeInvalid, "A layer can have at most %d bytes", int64(layerMost))
+	}
+	return nil
+}
+
+func (r *Repo) saveUpload(ctx context.Context, row *uploadRow) error {
+	return r.write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`UPDATE upload SET size = $1, sum = $2, tail = $3, state = $4, parts = $5, short_parts = $6, last_part = $7, version = version + 1, touched_at = $8
+			WHERE id = $9 AND version = $10`, row.Size, notNull(row.Sum), notNull(row.Tail), notNull(row.State), row.parts, row.shortParts, row.lastPart, sql.Micros(r.g.now()), row.ID, row.version)
+		if err == nil && n == 0 {
+			err = fault.New(fault.UploadBusy, "Another request changed the upload with id '%s'", row.ID)
+		}
+		return err
+	})
+}
+
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// AppendPart adds a part by UploadLayerPart (API-60, API-61). The faults are UploadNotFound, InvalidLayerPart with a fault.LayerPart, LimitExceeded,
+// UploadBusy and Unavailable.
+func (r *Repo) AppendPart(ctx context.Context, id string, first, last int64, part []byte) (lastByte int64, err error) {
+	row, err := r.readUpload(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	wrong := func(format string, args ...any) error {
+		return fault.New(fault.InvalidLayerPart, format, args...).With(fault.LayerPart{RegistryID: r.Account, Repository: r.Name, UploadID: id, LastValidByte: row.Size - 1})
+	}
+	switch {
+	case first != row.Size:
+		return 0, wrong("First byte of the layer part is %d instead of %d", first, row.Size)
+	case last-first+1 != int64(len(part)):
+		return 0, wrong("The layer part from byte %d to byte %d has %d bytes", first, last, len(part))
+	case len(part) > partMost:
+		return 0, wrong("The layer part has %d bytes; %d are allowed", len(part), partMost)
+	case row.parts >= partsMost:
+		return 0, fault.New(fault.LimitExceeded, "The layer has %d parts, which is the limit", row.parts)
+	}
+	if err := r.fill(ctx, row, bytes.NewReader(part)); err != nil {
+		return 0, err
+	}
+	row.parts++
+	row.lastPart = int64(len(part))
+	if row.lastPart < partLeast {
+		row.shortParts++
+	}
+	return row.Size - 1, r.saveUpload(ctx, row)
+}
+
+// Complete ends an upload, after adding rest when it is not nil: its content is the layer with digest d. existed says that the repository had the layer.
+// The faults are UploadNotFound, InvalidLayer when the content has another digest (the upload is over then), LayerPartTooSmall, UploadBusy, SizeInvalid and
+// Unavailable.
+func (r *Repo) Complete(ctx context.Context, id string, d oci.Digest, rest io.Reader) (l Layer, existed bool, err error) {
+	row, err := r.readUpload(ctx, id)
+	if fault.Is(err, fault.UploadNotFound) {
+		// Of two requests that complete the same upload one comes second: its layer is there (H24).
+		if held, found := r.Layer(ctx, d); found == nil && rest == nil {
+			if _, parsed := uuid.Parse(id); parsed == nil && r.completed(ctx, id) {
+				return held, true, nil
+			}
+		}
+		return Layer{}, false, err
+	}
+	if err != nil {
+		return Layer{}, false, err
+	}
+	tooSmall := row.shortParts
+	if row.parts > 0 && row.lastPart < partLeast {
+		tooSmall--
+	}
+	if tooSmall > 0 {
+		return Layer{}, false, fault.New(fault.LayerPartTooSmall, "All layer parts except the last part should be at least 5MB")
+	}
+	before := row.Size
+	if rest != nil {
+		if err := r.fill(ctx, row, rest); err != nil {
+			if fault.As(err) == nil && row.Size > before {
+				err = errors.Join(err, r.saveUpload(context.WithoutCancel(ctx), row))
+			}
+			return Layer{}, false, err
+		}
+	}
+	l, existed, err = r.finish(ctx, &row.Upload, &row.version, d)
+	if fault.Is(err, fault.InvalidLayer) {
+		err = errors.Join(err, r.forget(ctx, &row.Upload))
+	}
+	return l, existed, err
+}
+
+// completed reports whether the blob store holds what this upload became.
+func (r *Repo) completed(ctx context.Context, id string) bool {
+	var one int
+	return r.g.db.Row(ctx, `SELECT 1 FROM blob WHERE key = $1`, sql.Args(id), &one) == nil
+}
+
+// PutLayer stores a layer that comes in one request. The faults are those of Complete.
+func (r *Repo) PutLayer(ctx context.Context, d oci.Digest, in io.Reader) (Layer, error) {
+	row := &uploadRow{Upload: blob.Upload{ID: uuid.NewString()}}
+	if err := r.fill(ctx, row, in); err != nil {
+		return Layer{}, errors.Join(err, r.g.blobs.Abort(context.WithoutCancel(ctx), &row.Upload))
+	}
+	l, _, err := r.finish(ctx, &row.Upload, nil, d)
+	if fault.Is(err, fault.InvalidLayer) {
+		err = errors.Join(err, r.g.blobs.Abort(ctx, &row.Upload))
+	}
+	return l, err
+}
+
+// finish makes the upload's content the layer d, durably: first the bytes, then the rows, then the answer. Content that the cell already holds is not
+// stored twice; nobody can see that but by the disk (API-63).
+func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci.Digest) (Layer, bool, error) {
+	is, err := u.Digest()
+	if err != nil {
+		return Layer{}, false, err
+	}
+	if is != d {
+		return Layer{}, false, fault.New(fault.InvalidLayer, "The layer has digest '%s', not '%s'", is, d)
+	}
+	at := place{key: u.Key()}
+	content, small := u.Inline()
+	if small {
+		at = place{content: notNull(content), ready: true}
+	} else if known, err := r.stored(ctx, d); err != nil {
+		return Layer{}, false, err
+	} else if !known {
+		if err := r.g.blobs.Commit(ctx, u); err != nil {
+			return Layer{}, false, err
+		}
+		at.ready = true
+	}
+	r.call.Audit.Digest = string(d)
+	existed, used := false, false
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		existed, used = false, false
+		if version != nil {
+			n, err := tx.Exec(`DELETE FROM upload WHERE id = $1 AND version = $2`, u.ID, *version)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return fault.New(fault.UploadBusy, "Another request changed the upload with id '%s'", u.ID)
+			}
+		}
+		id, isKey, err := r.keep(tx, d, u.Size, at)
+		if err != nil {
+			return err
+		}
+		used = isKey
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (repository_id, digest) DO NOTHING`,
+			r.ID, d, id, u.Size, sql.Micros(r.g.now()))
+		existed = n == 0
+		return err
+	})
+	if err != nil {
+		return Layer{}, false, err
+	}
+	if !small && !used {
+		r.discard(ctx, u)
+	}
+	return Layer{Digest: d, Size: u.Size}, existed, nil
+}
+
+// stored reports whether the cell holds the content already.
+func (r *Repo) stored(ctx context.Context, d oci.Digest) (bool, error) {
+	var one int
+	err := r.g.db.Row(ctx, `SELECT 1 FROM blob WHERE digest = $1`, sql.Args(d), &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// place is where the bytes of a finished upload are. They are not ready when the cell was found to hold the same content already.
+type place struct {
+	key     blob.Key
+	content []byte
+	ready   bool
+}
+
+// keep finds or makes the row of the content. used says that the row's bytes are those at the place.
+func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, used bool, err error) {
+	var has blob.Key
+	err = tx.Row(`SELECT id, key FROM blob WHERE digest = $1`, sql.Args(d), &id, &has)
+	if err == nil {
+		return id, has == at.key, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return 0, false, err
+	}
+	if !at.ready {
+		return 0, false, fault.New(fault.Unavailable, "The layer with digest '%s' was being removed; try again", d)
+	}
+	now := r.g.now()
+	id = sql.NewID(now)
+	_, err = tx.Exec(`INSERT INTO blob (id, digest, size, key, content, created_at) VALUES ($1, $2, $3, $4, $5, $6)`, id, d, size, at.key, at.content, sql.Micros(now))
+	return id, true, err
+}
+
+// discard removes bytes that are stored already under another key. That it fails costs only disk, which the sweep gives back.
+func (r *Repo) discard(ctx context.Context, u *blob.Upload) {
+	ctx = context.WithoutCancel(ctx)
+	if err := errors.Join(r.g.blobs.Abort(ctx, u), r.g.blobs.Delete(ctx, u.Key())); err != nil {
+		slog.WarnContext(ctx, "bytes of an upload that was stored already could not be removed", "upload", u.ID, "error", err)
+	}
+}
+
+// Cancel ends an upload and forgets its bytes. The fault is UploadNotFound.
+func (r *Repo) Cancel(ctx context.Context, id string) error {
+	row, err := r.readUpload(ctx, id)
+	if err != nil {
+		return err
+	}
+	return r.forget(ctx, &row.Upload)
+}
+
+func (r *Repo) forget(ctx context.Context, u *blob.Upload) error {
+	ctx = context.WithoutCancel(ctx)
+	err := r.write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`DELETE FROM upload WHERE id = $1`, u.ID)
+		if err == nil && n == 0 {
+			err = r.noUpload(u.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.g.blobs.Abort(ctx, u)
+}
+
+// ExpireUploads removes the uploads that nobody has touched for a day, and what the blob store keeps of uploads that have no row (I7, F12). It answers how
+// many rows it removed.
+func (g *Registry) ExpireUploads(ctx context.Context) (int, error) {
+	before := g.now().Add(-uploadLifetime)
+	var old []blob.Upload
+	err := g.db.Rows(ctx, `SELECT id, size, sum, tail, state FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT 1000`, sql.Args(sql.Micros(before)), func(row sql.Scanner) error {
+		var u blob.Upload
+		err := row.Scan(&u.ID, &u.Size, &u.Sum, &u.Tail, &u.State)
+		old = append(old, u)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for i := range old {
+		var n int64
+		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
+			n, err = tx.Exec(`DELETE FROM upload WHERE id = $1 AND touched_at < $2`, old[i].ID, sql.Micros(before))
+			return err
+		})
+		if err == nil && n > 0 {
+			removed++
+			err = g.blobs.Abort(ctx, &old[i])
+		}
+		if err != nil {
+			return removed, fmt.Errorf("upload %s: %w", old[i].ID, err)
+		}
+	}
+	_, err = g.blobs.Sweep(ctx, before, func(id string) (bool, error) {
+		var one int
+		err := g.db.Row(ctx, `SELECT 1 FROM upload WHERE id = $1`, sql.Args(id), &one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return true, err
+	})
+	return removed, err
+}
