@@ -49,7 +49,20 @@ func (e *Epoch) Stamp(key string) Stamp {
 	if e.shared && int64(time.Since(started))-e.asked.Load() > int64(staleAfter) {
 		return 0
 	}
-	return Stamp(e.all.Load())<<32 | Stamp(e.shards[maphash.String(e.seed, key)%uint64(len(e.shards))].Load())
+	return Stamp(e.all.Load())<<32 | Stamp(e.shard(0, key).Load())
+}
+
+// StampOf is Stamp for the key that an id and a name make together, without joining them.
+func (e *Epoch) StampOf(id int64, name string) Stamp {
+	if e.shared && int64(time.Since(started))-e.asked.Load() > int64(staleAfter) {
+		return 0
+	}
+	return Stamp(e.all.Load())<<32 | Stamp(e.shard(id, name).Load())
+}
+
+func (e *Epoch) shard(id int64, name string) *atomic.Uint32 {
+	h := maphash.String(e.seed, name) ^ uint64(id)*0x9e3779b97f4a7c15
+	return &e.shards[(h^h>>32)%uint64(len(e.shards))]
 }
 
 // Current reports whether what was read under s may be used for key.
@@ -57,13 +70,21 @@ func (e *Epoch) Current(key string, s Stamp) bool { return s != 0 && e.Stamp(key
 
 // Changed says that the transaction changes what caches keep under key; "" is every key.
 func (tx *Tx) Changed(e *Epoch, key string) error {
-	tx.AfterCommit(func() {
-		if key == "" {
-			e.all.Add(1)
-			return
-		}
-		e.shards[maphash.String(e.seed, key)%uint64(len(e.shards))].Add(1)
-	})
+	if key == "" {
+		tx.AfterCommit(func() { e.all.Add(1) })
+		return tx.tell(e)
+	}
+	return tx.ChangedOf(e, 0, key)
+}
+
+// ChangedOf is Changed for the key that an id and a name make together.
+func (tx *Tx) ChangedOf(e *Epoch, id int64, name string) error {
+	tx.AfterCommit(func() { e.shard(id, name).Add(1) })
+	return tx.tell(e)
+}
+
+// tell lets the other nodes know.
+func (tx *Tx) tell(e *Epoch) error {
 	if !e.shared {
 		return nil
 	}
