@@ -106,6 +106,8 @@ type evaluation struct {
 	set     *Set
 	colon   int // where the action's service ends
 	target  target
+	// allowsOnly: pass over Deny statements, to see what would be granted without them.
+	allowsOnly bool
 }
 
 func newEvaluation(r *Request, s *Set) evaluation {
@@ -387,7 +389,7 @@ func (e *evaluation) scanInto(a *Attached, layer layerKind, allows, denies *hit)
 	}
 	for i := range a.Policy.statements {
 		s := &a.Policy.statements[i]
-		if s.effect == noEffect || s.effect == allow && allows.class == direct {
+		if s.effect == noEffect || s.effect == allow && allows.class == direct || s.effect == deny && e.allowsOnly {
 			continue
 		}
 		class := e.applies(s, layer)
@@ -412,7 +414,7 @@ func (e *evaluation) applies(s *statement, layer layerKind) class {
 	}
 	class := direct
 	if layer.withPrincipal() {
-		if class = s.principalClass(e.request.Principal, e.set.HasBoundary); class == unnamed {
+		if class = s.principalClass(e.request.Principal, layer, e.set.HasBoundary); class == unnamed {
 			return unnamed
 		}
 	}

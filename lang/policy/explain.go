@@ -206,7 +206,7 @@ func (e *evaluation) explainStatement(a *Attached, index int, s *statement, kind
 		Action: e.explainAction(s), Resource: e.explainResource(s, kind),
 	}
 	if kind.withPrincipal() {
-		part := e.explainPrincipal(s)
+		part := e.explainPrincipal(s, kind)
 		out.Principal = &part
 	}
 	for i := range s.conditions {
@@ -251,8 +251,8 @@ func (e *evaluation) explainResource(s *statement, kind layerKind) Part {
 	return part
 }
 
-func (e *evaluation) explainPrincipal(s *statement) Part {
-	class := s.principalClass(e.request.Principal, e.set.HasBoundary)
+func (e *evaluation) explainPrincipal(s *statement, kind layerKind) Part {
+	class := s.principalClass(e.request.Principal, kind, e.set.HasBoundary)
 	part := Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
 	for i := range s.principals {
 		if v := &s.principals[i]; v.names(e.request.Principal) != unnamed {

@@ -58,7 +58,7 @@ const (
 	everyone
 	account     // text: account id
 	userARN     // text: the ARN
-	roleARN     // text: arn:PARTITION:sts::ACCOUNT:assumed-role/ , name: role name
+	roleARN     // text: arn:PARTITION:sts::ACCOUNT:assumed-role/ , name: role name, role: arn:PARTITION:iam::ACCOUNT:role/
 	sessionARN  // text: assumed-role or federated-user ARN
 	uniqueID    // text: AIDA…, AROA…
 	serviceName // text: x.amazonaws.com
@@ -69,16 +69,17 @@ const (
 type principalPattern struct {
 	kind       principalKind
 	text, name string
+	role       string
 	written    string
 }
 
 func compilePrincipals(n *node) []principalPattern {
 	var out []principalPattern
 	if n.kind == kindString {
-		if n.text == "*" {
-			out = append(out, principalPattern{kind: everyone, written: "*"})
-		}
-		return out
+		// AWS stores no other string than "*"; taken as {"AWS": …} it means what its author meant.
+		v := compileAWS(n.text)
+		v.written = n.text
+		return append(out, v)
 	}
 	for i := range n.members {
 		m := &n.members[i]
@@ -128,6 +129,7 @@ func compileAWS(value string) principalPattern {
 			kind: roleARN,
 			text: "arn:" + a.Partition + ":sts::" + a.Account + ":assumed-role/",
 			name: name[strings.LastIndexByte(name, '/')+1:],
+			role: "arn:" + a.Partition + ":iam::" + a.Account + ":role/",
 		}
 	case a.Service == "sts" && (class == "assumed-role" || class == "federated-user"):
 		return principalPattern{kind: sessionARN, text: value}
@@ -165,11 +167,8 @@ func (v *principalPattern) names(p *Principal) class {
 			return viaRole
 		}
 	case roleARN:
-		if p.Type == AssumedRole && strings.HasPrefix(p.ARN, v.text) {
-			session := p.ARN[len(v.text):]
-			if slash := strings.IndexByte(session, '/'); slash >= 0 && equalFoldASCII(session[:slash], v.name) {
-				return viaRole
-			}
+		if p.Type == AssumedRole && v.namesRole(p) {
+			return viaRole
 		}
 	case sessionARN:
 		if (p.Type == AssumedRole || p.Type == FederatedUser) && p.ARN == v.text {
@@ -196,8 +195,22 @@ func (v *principalPattern) names(p *Principal) class {
 	return unnamed
 }
 
+// namesRole compares the role's name with that of the session, or of the role where no session is known. Names of roles are unique without
+// regard to case.
+func (v *principalPattern) namesRole(p *Principal) bool {
+	if session, ok := strings.CutPrefix(p.ARN, v.text); ok {
+		slash := strings.IndexByte(session, '/')
+		return slash >= 0 && equalFoldASCII(session[:slash], v.name)
+	}
+	role, ok := strings.CutPrefix(p.ARN, v.role)
+	return ok && equalFoldASCII(role[strings.LastIndexByte(role, '/')+1:], v.name)
+}
+
 // principalClass returns how the statement's Principal or NotPrincipal names p; unnamed if the statement does not apply to p.
-func (s *statement) principalClass(p *Principal, hasBoundary bool) class {
+func (s *statement) principalClass(p *Principal, layer layerKind, hasBoundary bool) class {
+	if !s.hasPrincipal && (layer == rcpLayer || layer == endpointLayer) {
+		return direct // both know no other principal than everyone
+	}
 	if !s.hasPrincipal {
 		return unnamed
 	}

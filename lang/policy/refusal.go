@@ -37,7 +37,6 @@ const (
 	textVersion      = "Policy document must be version 2012-10-17 or greater."
 	textLegacy       = "The policy failed legacy parsing"
 	textSids         = "Statement IDs (SID) in a single policy must be unique."
-	textSidForm      = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	textNoActions    = "Policy statement must contain actions."
 	textNoResources  = "Policy statement must contain resources."
 	textNoVendor     = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -55,8 +54,8 @@ func refuseIAM(document []byte, kind Kind) string {
 	if !ok {
 		return textSyntax
 	}
-	if version := root.get("Version"); version == nil || version.text != "2012-10-17" {
-		return textVersion
+	if version := root.get("Version"); kind != Session && (version == nil || version.text != "2012-10-17") {
+		return textVersion // STS takes older session policies
 	}
 	resourceText, ok := legacy(statements)
 	if !ok {
@@ -134,7 +133,7 @@ func wellFormedStatement(s *node) bool {
 			continue
 		}
 		for _, item := range value.list() {
-			if item.kind != kindString {
+			if item.kind != kindString && !(item.kind == kindNull && value.kind == kindArray) { // IAM passes over null in a list
 				return false
 			}
 		}
@@ -213,7 +212,7 @@ func legacy(statements []*node) (resourceText string, ok bool) {
 			continue
 		}
 		for _, item := range value.list() {
-			if item.text == "*" {
+			if item.text == "*" || item.kind == kindNull {
 				continue
 			}
 			if text := refuseResource(item.text); text != "" {
@@ -329,15 +328,12 @@ func refuseResource(text string) string {
 		return textResourceForm
 	}
 	service := parts[2]
-	if region := ""; service == "iam" || service == "s3" {
-		if len(parts) > 3 {
-			region = parts[3]
-		}
+	// Both are global; only access points of S3 lie in a region, and have an account.
+	if global := len(parts) > 4 && (parts[3] == "" || parts[3] == "*"); !global {
 		switch {
-		case len(parts) > 4 && region == "":
-		case service == "iam" && region != "*":
+		case service == "iam":
 			return "IAM resource " + text + " cannot contain region information."
-		case service == "s3" && region != "*":
+		case service == "s3" && (len(parts) < 5 || parts[4] == ""):
 			return "Resource " + text + " can not contain region information."
 		}
 	}
@@ -372,11 +368,6 @@ func refuseSids(statements []*node) string {
 			seen[sid.text] = true
 		}
 	}
-	for sid := range seen {
-		if strings.ContainsFunc(sid, func(char rune) bool { return !isWord(char) }) {
-			return textSidForm
-		}
-	}
 	return ""
 }
 
@@ -385,7 +376,7 @@ func refuseActions(s *node) string {
 	for _, item := range value.list() {
 		vendor, rest, ok := strings.Cut(item.text, ":")
 		switch {
-		case item.text == "*":
+		case item.text == "*" || item.kind == kindNull:
 		case !ok:
 			return textNoVendor
 		case strings.Contains(rest, ":"):

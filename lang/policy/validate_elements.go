@@ -73,7 +73,7 @@ func (v *validator) action(n *node, path string) {
 		return
 	}
 	if strings.ContainsAny(service, "*?") {
-		v.refuseIf(v.is(Repository, Registry, RCP), "INVALID_SERVICE_IN_ACTION", path, n.start, "", "The service of an action cannot hold wildcards.")
+		v.refuse("INVALID_SERVICE_IN_ACTION", path, n.start, "", "The service of an action cannot hold wildcards.")
 		return
 	}
 	if ok, hint := v.known.service(service); !ok {
