@@ -26,6 +26,8 @@ type Call struct {
 	// Secure says that the request came over TLS.
 	Secure             bool
 	UserAgent, Referer string
+	// Host is the name by which the client reached this endpoint, for answers that say where to go on.
+	Host string
 
 	// Audit is what will be kept of the call. Authorize and the mutation fill it.
 	Audit audit.Record

@@ -1,0 +1,263 @@
+package iam
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/arn"
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// AssumeRole says which role to assume, and how the session shall be (STS-6).
+type AssumeRole struct {
+	RoleARN, SessionName       string
+	Lifetime                   time.Duration // 0 is an hour
+	Policy                     string        // inline session policy; "" for none
+	PolicyARNs                 []string      // managed session policies
+	Tags                       []Tag
+	TransitiveTagKeys          []string
+	ExternalID, SourceIdentity string
+	TokenCode                  string // of a device for multi-factor authentication, which berth does not have
+}
+
+// AssumedRole is the answer.
+type AssumedRole struct {
+	TemporaryCredentials
+	ID, ARN        string // "AROA…:session", and the ARN of the session
+	SourceIdentity string
+	// Packed is how much of the room for session policies and tags is used, in percent.
+	Packed int
+}
+
+var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+
+// mostPacked bounds session policy, policy ARNs and tags together, in characters; the inline policy alone has mostSessionPolicy (IAMP-6.2).
+const (
+	mostSessionPolicy = 2048
+	mostPacked        = 4096
+)
+
+// AssumeRole makes a session of a role for the caller, if the role's trust policy lets it (STS-6..8, IAMP-3). What the session may do is what role, boundary
+// and session policies all allow: a session policy can only narrow. A role that does not exist is refused like one that may not be assumed.
+// Faults: AccessDenied, Validation, MalformedPolicyDocument, PackedPolicyTooLarge, InvalidInput for tags.
+func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole, error) {
+	c := From(ctx)
+	if c.Principal == nil {
+		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	}
+	a, err := arn.Parse(in.RoleARN)
+	name := a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
+	if err != nil || a.Partition != "aws" || a.Service != "iam" || a.Region != "" || !arn.IsAccount(a.Account) || !strings.HasPrefix(a.Resource, "role/") || name == "" {
+		return nil, fault.New(fault.Validation, "%s is invalid", in.RoleARN)
+	}
+	if !sessionName.MatchString(in.SessionName) {
+		return nil, invalidValue(in.SessionName, "roleSessionName", `Member must satisfy regular expression pattern: [\w+=,.@-]* and have length between 2 and 64`)
+	}
+	c.describe("sts:AssumeRole", &Resource{ARN: in.RoleARN, Account: a.Account})
+	if c.Principal.Type == policy.Root {
+		return nil, d.refuse(c, "Roles may not be assumed by root accounts.")
+	}
+	details, err := c.sessionDetails(&in)
+	if err != nil {
+		return nil, err
+	}
+
+	role, err := d.find(ctx, KindRole, a.Account, name)
+	if err != nil && !fault.Is(err, fault.NoSuchEntity) {
+		return nil, err
+	}
+	if err != nil || role.arn() != in.RoleARN {
+		return nil, d.refuse(c, notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+	}
+	most, err := d.authorizeAssume(ctx, c, role, &in, details)
+	if err != nil {
+		return nil, err
+	}
+
+	if in.TokenCode != "" {
+		return nil, d.refuse(c, "MultiFactorAuthentication failed with invalid MFA one time pass code.")
+	}
+	lifetime, err := c.sessionLifetime(in.Lifetime, most)
+	if err != nil {
+		return nil, err
+	}
+	if details.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, &in); err != nil {
+		return nil, err
+	}
+	details.Policy = in.Policy
+	packed, err := packedPercent(&in, details)
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.insertSession(ctx, a.Account, role.id, c.AccessKeyID, in.SessionName, in.SourceIdentity, *details, lifetime)
+	if err != nil {
+		return nil, err
+	}
+	return &AssumedRole{
+		TemporaryCredentials: *t, ID: role.id + ":" + in.SessionName, ARN: sessionARN(a.Account, role.name, in.SessionName),
+		SourceIdentity: in.SourceIdentity, Packed: packed,
+	}, nil
+}
+
+func notAuthorized(p *policy.Principal, action, resource string) string {
+	return "User: " + p.ARN + " is not authorized to perform: " + action + " on resource: " + resource
+}
+
+// refuse answers AccessDenied and notes it.
+func (d *Directory) refuse(c *Call, message string) error {
+	c.Audit.Decision, c.Audit.Error = "Deny", string(fault.AccessDenied)
+	return fault.New(fault.AccessDenied, "%s", message)
+}
+
+// authorizeAssume asks the role's trust policy, and the caller's own policies where it must, for each action that the request is (IAMP-3: tags and a source identity
+// are actions of their own), and returns the longest session that the role allows.
+func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sessionDetails) (most time.Duration, err error) {
+	var trust string
+	var seconds int64
+	err = d.db.Row(ctx, `SELECT trust, max_session FROM iam_role WHERE id = $1`, sql.Args(role.id), &trust, &seconds)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, d.refuse(c, notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+	}
+	if err != nil {
+		return 0, err
+	}
+	compiled, err := d.compile(trust)
+	if err != nil {
+		return 0, err
+	}
+	r := &Resource{
+		ARN: in.RoleARN, Account: role.account, Policy: &policy.Attached{Name: "trust policy of " + role.name, Policy: compiled}, trust: true,
+		RequestTags: tagMap(in.Tags), Keys: map[string]string{"sts:rolesessionname": in.SessionName},
+		lists: map[string][]string{"sts:transitivetagkeys": details.Transitive},
+	}
+	if r.Tags, err = d.tags(ctx, role.id); err != nil {
+		return 0, err
+	}
+	if in.ExternalID != "" {
+		r.Keys["sts:externalid"] = in.ExternalID
+	}
+	if in.SourceIdentity != "" {
+		r.Keys["sts:sourceidentity"] = in.SourceIdentity
+	}
+	actions := []string{"sts:AssumeRole"}
+	if len(details.Tags) > 0 {
+		actions = append([]string{"sts:TagSession"}, actions...)
+	}
+	if in.SourceIdentity != "" {
+		actions = append([]string{"sts:SetSourceIdentity"}, actions...)
+	}
+	for _, action := range actions {
+		err := d.Authorize(ctx, action, r)
+		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
+			// STS says no reason: it would tell another account what the role's trust policy holds. The decision stays in Detail and in the audit.
+			return 0, fault.New(fault.AccessDenied, "%s", notAuthorized(c.Principal, action, in.RoleARN)).With(f.Detail)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
+// sessionLifetime holds the wanted length of a role session to the rules of STS-8.
+func (c *Call) sessionLifetime(wanted, most time.Duration) (time.Duration, error) {
+	switch {
+	case wanted == 0:
+		return time.Hour, nil
+	case wanted < 15*time.Minute || wanted > 12*time.Hour:
+		return 0, invalidValue(itoa(int(wanted/time.Second)), "durationSeconds", "Member must have value between 900 and 43200")
+	case c.Principal.Type == policy.AssumedRole && wanted > time.Hour:
+		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	case wanted > most:
+		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	return wanted, nil
+}
+
+// sessionDetails works out the session's tags and source identity: those asked for, and those that the calling session passes on (STS-8).
+func (c *Call) sessionDetails(in *AssumeRole) (*sessionDetails, error) {
+	if err := checkTags(in.Tags); err != nil {
+		if fault.Is(err, fault.LimitExceeded) {
+			return nil, invalidValue(itoa(len(in.Tags)), "tags", "Member must have length less than or equal to "+itoa(mostTags))
+		}
+		return nil, err
+	}
+	details := &sessionDetails{Tags: tagMap(in.Tags)}
+	asked := map[string]bool{}
+	for _, t := range in.Tags {
+		asked[fold(t.Key)] = true
+	}
+	for _, k := range in.TransitiveTagKeys {
+		if !asked[fold(k)] {
+			return nil, fault.New(fault.InvalidInput, "The specified transitive tag key must be included in the requested tags.")
+		}
+		details.Transitive = append(details.Transitive, k)
+	}
+	if s := c.Session; s != nil {
+		for _, k := range s.Transitive {
+			if asked[fold(k)] {
+				return nil, fault.New(fault.InvalidInput,
+					"One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+			}
+			details.Tags[k] = s.foldedTags[fold(k)]
+			details.Transitive = append(details.Transitive, k)
+		}
+		if s.SourceIdentity != "" {
+			if in.SourceIdentity != "" && in.SourceIdentity != s.SourceIdentity {
+				return nil, fault.New(fault.AccessDenied, "The source identity of a session cannot be changed by role chaining")
+			}
+			in.SourceIdentity = s.SourceIdentity
+		}
+	}
+	return details, nil
+}
+
+// sessionPolicies checks the policies that shall narrow the session and returns the ids of the managed ones, which must be usable in the role's account.
+func (d *Directory) sessionPolicies(ctx context.Context, account string, in *AssumeRole) (ids []string, err error) {
+	if in.Policy != "" {
+		if !json.Valid([]byte(in.Policy)) {
+			return nil, fault.New(fault.MalformedPolicyDocument, "This policy contains invalid Json")
+		}
+		if err := checkDocument(in.Policy, policy.Session); err != nil {
+			return nil, err
+		}
+	}
+	if len(in.PolicyARNs) > mostSessionPolicies {
+		return nil, invalidValue(itoa(len(in.PolicyARNs)), "policyArns", "Member must have length less than or equal to "+itoa(mostSessionPolicies))
+	}
+	for _, policyARN := range in.PolicyARNs {
+		id, err := d.attachable(ctx, account, policyARN)
+		if f := fault.As(err); f != nil && (f.Code == fault.NoSuchEntity || f.Code == fault.InvalidInput) {
+			return nil, fault.New(fault.Validation, "%s", f.Message)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// packedPercent measures the session policies and tags against their room. AWS packs them in a way that it does not publish; here characters count.
+func packedPercent(in *AssumeRole, details *sessionDetails) (int, error) {
+	size := len(in.Policy)
+	for _, p := range in.PolicyARNs {
+		size += len(p)
+	}
+	for k, v := range details.Tags {
+		size += len(k) + len(v)
+	}
+	if len(in.Policy) > mostSessionPolicy || size > mostPacked {
+		return 0, fault.New(fault.PackedPolicyTooLarge, "Packed policy consumes %d%% of allotted space, please use smaller policy.", 100*max(size*mostSessionPolicy/mostPacked, len(in.Policy))/mostSessionPolicy)
+	}
+	if size == 0 {
+		return 0, nil
+	}
+	return max(1, size*100/mostPacked), nil
+}

@@ -1,0 +1,232 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Role is a set of permissions that whom its trust policy names may assume.
+type Role struct {
+	ID, Account, Name, Path, ARN, Description string
+	Created                                   time.Time
+	Trust                                     string // the trust policy, with ARNs for who exists
+	MaxSession                                time.Duration
+	Boundary                                  string // ARN of the permissions boundary; "" without; not in lists
+	Tags                                      []Tag  // not in lists
+}
+
+func (e *entity) role() *Role {
+	return &Role{ID: e.id, Account: e.account, Name: e.name, Path: e.path, ARN: e.arn(), Created: e.created}
+}
+
+// NewRole says what role to make.
+type NewRole struct {
+	Name, Path, Description, Trust, Boundary string
+	MaxSession                               time.Duration // 0 is an hour
+	Tags                                     []Tag
+}
+
+// CreateRole makes a role. Faults: EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput, NoSuchEntity for the boundary.
+func (d *Directory) CreateRole(ctx context.Context, n NewRole) (*Role, error) {
+	e, err := d.newEntity(ctx, KindRole, n.Name, n.Path, n.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if n.MaxSession == 0 {
+		n.MaxSession = time.Hour
+	}
+	if err := checkMaxSession(n.MaxSession); err != nil {
+		return nil, err
+	}
+	boundary, err := d.boundaryID(ctx, e.account, n.Boundary)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.authorizeNew(ctx, "iam:CreateRole", "iam:TagRole", creation(e, n.Boundary, n.Tags)); err != nil {
+		return nil, err
+	}
+	trust, err := d.checkTrust(ctx, n.Trust)
+	if err != nil {
+		return nil, err
+	}
+	err = d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		if err := e.free(tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`INSERT INTO iam_role (id, account, name, folded, path, boundary, trust, description, max_session, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			e.id, e.account, e.name, fold(e.name), e.path, boundary, trust, n.Description, int64(n.MaxSession/time.Second), sql.Micros(e.created)); err != nil {
+			return err
+		}
+		return putTags(tx, e.id, n.Tags)
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := e.role()
+	r.Description, r.Trust, r.MaxSession, r.Boundary, r.Tags = n.Description, n.Trust, n.MaxSession, n.Boundary, n.Tags
+	return r, nil
+}
+
+func checkMaxSession(m time.Duration) error {
+	if m < time.Hour || m > 12*time.Hour {
+		return invalidValue(itoa(int(m/time.Second)), "maxSessionDuration", "Member must have value between 3600 and 43200")
+	}
+	return nil
+}
+
+// checkTrust returns a trust policy as it is stored: with unique ids (IAMP-2.1).
+func (d *Directory) checkTrust(ctx context.Context, document string) (string, error) {
+	if err := checkDocument(document, policy.Trust); err != nil {
+		return "", err
+	}
+	trust, err := d.Resolve(ctx, []byte(document))
+	if f := fault.As(err); f != nil && f.Code == fault.NoSuchEntity {
+		return "", fault.New(fault.MalformedPolicyDocument, `Invalid principal in policy: "AWS":"%s"`, f.Detail)
+	}
+	if err != nil {
+		return "", err
+	}
+	if length(document) > mostTrustLength {
+		return "", fault.New(fault.LimitExceeded, "Cannot exceed quota for ACLSizePerRole: %d", mostTrustLength)
+	}
+	return string(trust), nil
+}
+
+// Role returns a role. Faults: NoSuchEntity.
+func (d *Directory) Role(ctx context.Context, name string) (*Role, error) {
+	e, err := d.reach(ctx, "iam:GetRole", Ref{KindRole, name}, Resource{})
+	if err != nil {
+		return nil, err
+	}
+	return d.readRole(ctx, e)
+}
+
+func (d *Directory) readRole(ctx context.Context, e *entity) (*Role, error) {
+	r := e.role()
+	var seconds int64
+	err := d.db.Row(ctx, `SELECT trust, description, max_session FROM iam_role WHERE id = $1`, sql.Args(e.id), &r.Trust, &r.Description, &seconds)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, noSuch(KindRole, e.name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Trust, r.MaxSession = string(d.Render(ctx, []byte(r.Trust))), time.Duration(seconds)*time.Second
+	r.Boundary, r.Tags, err = d.boundaryAndTags(ctx, e)
+	return r, err
+}
+
+// Roles returns a page of the roles of the caller's account whose path begins with prefix, by name.
+func (d *Directory) Roles(ctx context.Context, prefix string, p Page) ([]Role, string, error) {
+	found, next, err := d.list(ctx, KindRole, "iam:ListRoles", prefix, p)
+	if err != nil {
+		return nil, "", err
+	}
+	out := make([]Role, 0, len(found))
+	for i := range found {
+		r, err := d.readRole(ctx, &found[i])
+		if fault.Is(err, fault.NoSuchEntity) {
+			continue // deleted since the page was read
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		r.Boundary, r.Tags = "", nil
+		out = append(out, *r)
+	}
+	return out, next, nil
+}
+
+// UpdateRole changes what is not nil. Faults: NoSuchEntity.
+func (d *Directory) UpdateRole(ctx context.Context, name string, description *string, maxSession *time.Duration) error {
+	_, err := d.updateRole(ctx, "iam:UpdateRole", name, description, maxSession)
+	return err
+}
+
+// UpdateRoleDescription changes the description and returns the role. Faults: NoSuchEntity.
+func (d *Directory) UpdateRoleDescription(ctx context.Context, name, description string) (*Role, error) {
+	e, err := d.updateRole(ctx, "iam:UpdateRoleDescription", name, &description, nil)
+	if err != nil {
+		return nil, err
+	}
+	return d.readRole(ctx, e)
+}
+
+func (d *Directory) updateRole(ctx context.Context, action, name string, description *string, maxSession *time.Duration) (*entity, error) {
+	e, err := d.reachOwnRole(ctx, action, name, Resource{})
+	if err != nil {
+		return nil, err
+	}
+	if maxSession != nil {
+		if err := checkMaxSession(*maxSession); err != nil {
+			return nil, err
+		}
+	}
+	return e, d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		if err := e.stands(tx); err != nil {
+			return err
+		}
+		if description != nil {
+			if _, err := tx.Exec(`UPDATE iam_role SET description = $1 WHERE id = $2`, *description, e.id); err != nil {
+				return err
+			}
+		}
+		if maxSession == nil {
+			return nil
+		}
+		_, err := tx.Exec(`UPDATE iam_role SET max_session = $1 WHERE id = $2`, int64(*maxSession/time.Second), e.id)
+		return err
+	})
+}
+
+// reachOwnRole is reach for changes, which service-linked roles do not take.
+func (d *Directory) reachOwnRole(ctx context.Context, action, name string, r Resource) (*entity, error) {
+	e, err := d.reach(ctx, action, Ref{KindRole, name}, r)
+	if err != nil {
+		return nil, err
+	}
+	return e, d.changeable(e)
+}
+
+// UpdateAssumeRolePolicy replaces a role's trust policy. Sessions that it has go on. Faults: NoSuchEntity, MalformedPolicyDocument, LimitExceeded.
+func (d *Directory) UpdateAssumeRolePolicy(ctx context.Context, name, document string) error {
+	e, err := d.reachOwnRole(ctx, "iam:UpdateAssumeRolePolicy", name, Resource{})
+	if err != nil {
+		return err
+	}
+	trust, err := d.checkTrust(ctx, document)
+	if err != nil {
+		return err
+	}
+	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`UPDATE iam_role SET trust = $1 WHERE id = $2`, trust, e.id)
+		if err == nil && n == 0 {
+			err = noSuch(KindRole, name)
+		}
+		return err
+	})
+}
+
+// DeleteRole deletes a role without policies; its sessions and their registry passwords are unknown at the next request (STS-12).
+// Faults: NoSuchEntity, DeleteConflict.
+func (d *Directory) DeleteRole(ctx context.Context, name string) error {
+	e, err := d.reachOwnRole(ctx, "iam:DeleteRole", name, Resource{})
+	if err != nil {
+		return err
+	}
+	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		if err := e.stands(tx); err != nil {
+			return err
+		}
+		if err := e.bare(tx); err != nil {
+			return err
+		}
+		return execAll(tx, e.id, `DELETE FROM iam_session WHERE owner = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
+	})
+}
