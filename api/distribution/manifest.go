@@ -40,7 +40,7 @@ func (d *Door) getManifest(x *exchange) error {
 	if x.r.Method == http.MethodHead {
 		return nil
 	}
-	repo.Pulled(x.r.Context(), m.Digest)
+	repo.Pulled(m)
 	if _, err := x.w.Write(m.Body); err != nil {
 		return &Interrupted{err}
 	}

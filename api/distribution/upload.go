@@ -50,19 +50,16 @@ func (d *Door) startUpload(x *exchange) error {
 // mount reads the parameters of a mount. Whatever is wrong with them, the answer is that of a blob which cannot be mounted, an upload: clients rely on it,
 // and a difference would say which repositories exist (HTTP-20, H30). A client of the path form names the source as it names its own repository, so what
 // lacks the prefix lies in another registry.
-func (x *exchange) mount(q url.Values) (digest oci.Digest, from registry.Ref, ok bool) {
+func (x *exchange) mount(q url.Values) (digest oci.Digest, from string, ok bool) {
 	if !q.Has("mount") {
-		return "", from, false
+		return "", "", false
 	}
 	digest, err := oci.ParseDigest(q.Get("mount"))
 	if err != nil {
-		return "", from, false
+		return "", "", false
 	}
-	name, ok := strings.CutPrefix(q.Get("from"), x.t.Prefix)
-	if !ok || oci.CheckRepository(name) != nil {
-		return "", from, false
-	}
-	return digest, x.ref(name), true
+	from, ok = strings.CutPrefix(q.Get("from"), x.t.Prefix)
+	return digest, from, ok && oci.CheckRepository(from) == nil
 }
 
 // putBlob stores a blob that comes whole with its POST.
@@ -86,9 +83,34 @@ func (d *Door) putBlob(x *exchange, q url.Values) error {
 	return nil
 }
 
+// openUpload is open for the requests on an upload, whose id is checked once the caller may know: berth makes ids of one shape only, and no other
+// reaches the database (H25).
+func (d *Door) openUpload(x *exchange, actions ...string) (*registry.Repo, error) {
+	repo, err := d.open(x, actions...)
+	if err == nil && !isUploadID(x.last) {
+		err = uploadUnknown()
+	}
+	return repo, err
+}
+
+// isUploadID reports whether s is a UUID in its canonical form.
+func isUploadID(s string) bool {
+	if len(s) != len("00000000-0000-0000-0000-000000000000") {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // uploadStatus says how far an upload has come (HTTP-23).
 func (d *Door) uploadStatus(x *exchange) error {
-	repo, err := d.open(x, "ecr:UploadLayerPart")
+	repo, err := d.openUpload(x, "ecr:UploadLayerPart")
 	if err != nil {
 		return err
 	}
@@ -107,7 +129,7 @@ func (d *Door) uploadChunk(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:UploadLayerPart")
+	repo, err := d.openUpload(x, "ecr:UploadLayerPart")
 	if err != nil {
 		return err
 	}
@@ -133,7 +155,7 @@ func (d *Door) completeUpload(x *exchange) error {
 		return err
 	}
 	if x.r.ContentLength == 0 {
-		repo, err := d.open(x, "ecr:CompleteLayerUpload")
+		repo, err := d.openUpload(x, "ecr:CompleteLayerUpload")
 		if err != nil {
 			return err
 		}
@@ -147,7 +169,7 @@ func (d *Door) completeUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
+	repo, err := d.openUpload(x, "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
 	if err != nil {
 		return err
 	}
@@ -176,7 +198,7 @@ func (d *Door) completeUpload(x *exchange) error {
 
 // cancelUpload forgets an upload (HTTP-23).
 func (d *Door) cancelUpload(x *exchange) error {
-	repo, err := d.open(x, "ecr:UploadLayerPart")
+	repo, err := d.openUpload(x, "ecr:UploadLayerPart")
 	if err != nil {
 		return err
 	}
