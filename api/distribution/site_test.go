@@ -33,6 +33,7 @@ type site struct {
 	registry        *registry.Registry
 	root            *policy.Principal
 	owner, stranger *client
+	handler         http.Handler
 }
 
 // pathForm is what stands before repository names in the path form.
@@ -77,7 +78,7 @@ func start(t testing.TB) *site {
 	_, s.stranger = enter(another)
 
 	door := &distribution.Door{Registry: reg}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller := callers[r.Header.Get("Authorization")]
 		if caller == nil {
 			distribution.WriteError(w, r, fault.New(fault.MissingCredentials, "no credentials"), "test")
@@ -95,7 +96,8 @@ func start(t testing.TB) *site {
 			}
 			distribution.WriteError(w, r, err, "test")
 		}
-	}))
+	})
+	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	s.owner.base, s.stranger.base = server.URL, server.URL
 	return s
