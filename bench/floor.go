@@ -56,7 +56,7 @@ func receive(body io.Reader, file string, size int64) error {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	buffer := make([]byte, min(size, 1<<20))
+	buffer := make([]byte, min(size, 256<<10))
 	if _, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, sum)}, body, buffer); err != nil {
 		return err
 	}
