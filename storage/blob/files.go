@@ -18,8 +18,8 @@ import (
 )
 
 // copyBuffer is how much Files reads, hashes and writes at a time: small enough to be still in the cache of the core when it is written, large enough for
-// few system calls. 128 KiB to 512 KiB cost the same.
-const copyBuffer = 256 << 10
+// few system calls and large folios in the page cache: 100 MiB cost 103 ms of a core with 64 KiB, 98 with 256 KiB, 92 with 512 KiB and more.
+const copyBuffer = 512 << 10
 
 // Files keeps blobs in a folder: uploads in upload/, objects in blob/<xx>/. A name under blob/ always stands for a whole object: it appears by a rename
 // after the bytes were fsynced, and is acknowledged after the folder was. Only one Store in one process may write to an upload at a time; beyond that,
