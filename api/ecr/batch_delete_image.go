@@ -1,0 +1,43 @@
+package ecr
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/berth-registry/berth/registry"
+)
+
+// BatchDeleteImage removes tags, and images by digest or with their last tag (API-72). An id that cannot be served is a failure of its own (API-56,
+// API-73). Its fault is RepositoryNotFound.
+func (a *API) BatchDeleteImage(ctx context.Context, in *ecr.BatchDeleteImageInput) (*ecr.BatchDeleteImageOutput, error) {
+	r, err := a.open(ctx, in.RegistryId, in.RepositoryName, "ecr:BatchDeleteImage")
+	if err != nil {
+		return nil, err
+	}
+	out := &ecr.BatchDeleteImageOutput{ImageIds: []types.ImageIdentifier{}, Failures: []types.ImageFailure{}}
+	var refs []registry.Reference
+	for _, id := range in.ImageIds {
+		ref, failed := readImageID(id)
+		if failed != nil {
+			out.Failures = append(out.Failures, *failed)
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	removed, failures, err := r.DeleteImages(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range removed {
+		out.ImageIds = append(out.ImageIds, *showImageID(id.Digest, id.Tag))
+	}
+	for _, f := range failures {
+		out.Failures = append(out.Failures, types.ImageFailure{
+			ImageId: showImageID(f.ID.Digest, f.ID.Tag), FailureCode: types.ImageFailureCode(f.Code), FailureReason: aws.String(f.Reason),
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,120 @@
+package ecr_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// post sends a body as it is, signed like a client does, and returns the answer.
+func (b *berth) post(t *testing.T, account, target, body string) (int, http.Header, string) {
+	t.Helper()
+	key := b.rootKey(t, account)
+	r, err := http.NewRequest(http.MethodPost, b.url+"/", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Amz-Target", target)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r, hex.EncodeToString(sum[:]), "ecr", region, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, string(text)
+}
+
+const prefix = "AmazonEC2ContainerRegistry_V20150921."
+
+func TestAnswersOnTheWire_API1_API3_API6(t *testing.T) {
+	b := start(t)
+	status, header, body := b.post(t, vendor, prefix+"CreateRepository", `{"repositoryName":"app","someThingNew":{"a":[1]}}`) // API-8: unknown members are ignored
+	if status != 200 || header.Get("Content-Type") != "application/x-amz-json-1.1" || header.Get("X-Amzn-Requestid") == "" {
+		t.Errorf("%d %v", status, header)
+	}
+	if strings.Contains(body, "null") || strings.Contains(body, "kmsKey") || strings.Contains(body, "imageTagMutabilityExclusionFilters") {
+		t.Errorf("absent members are left out: %s", body)
+	}
+	if !strings.Contains(body, `"createdAt":1`) { // a number
+		t.Errorf("createdAt: %s", body)
+	}
+	for target, want := range map[string]string{
+		`TagResource {"resourceArn":"arn:aws:ecr:us-east-2:111222333444:repository/app","tags":[{"Key":"a","Value":"b"}]}`: `{}`,
+		`UntagResource {"resourceArn":"arn:aws:ecr:us-east-2:111222333444:repository/app","tagKeys":["a"]}`:                `{}`,
+		`ListTagsForResource {"resourceArn":"arn:aws:ecr:us-east-2:111222333444:repository/app"}`:                          `{"tags":[]}`,
+		`ListImages {"repositoryName":"app"}`:                                   `{"imageIds":[]}`,
+		`DescribeImages {"repositoryName":"app"}`:                               `{"imageDetails":[]}`,
+		`DescribeRegistry {}`:                                                   `{"registryId":"111222333444","replicationConfiguration":{"rules":[]}}`,
+		`BatchGetImage {"repositoryName":"app","imageIds":[{"imageTag":"v1"}]}`: `{"failures":[{"failureCode":"ImageNotFound","failureReason":"Requested image not found","imageId":{"imageTag":"v1"}}],"images":[]}`,
+	} {
+		operation, in, _ := strings.Cut(target, " ")
+		if status, _, body := b.post(t, vendor, prefix+operation, in); status != 200 || body != want {
+			t.Errorf("%s: %d %s, want %s", target, status, body, want)
+		}
+	}
+}
+
+func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {
+	b := start(t)
+	var zipped bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	io.WriteString(zip, `{"repositoryName":"app"}`)
+	zip.Close()
+	for _, test := range []struct{ target, body, exception, message string }{
+		{prefix + "DeleteRepository", `{"repositoryName":"app"}`, "RepositoryNotFoundException", "The repository with name 'app' does not exist in the registry with id '111222333444'"},
+		{prefix + "DeleteRepository", `{}`, "InvalidParameterException", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must not be null'"},
+		{prefix + "DeleteRepository", `{"repositoryName":null}`, "InvalidParameterException", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must not be null'"},
+		{prefix + "PutImageScanningConfiguration", `{"repositoryName":"app"}`, "InvalidParameterException", "Invalid parameter at 'imageScanningConfiguration' failed to satisfy constraint: 'must not be null'"},
+		{prefix + "PutImageTagMutability", `{"repositoryName":"app"}`, "InvalidParameterException", "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'must not be null'"},
+		{prefix + "UploadLayerPart", `{"repositoryName":"app","uploadId":"8f3c2a54-6a64-4e8c-9d0f-0a6a1f2b3c4d"}`, "InvalidParameterException", ""},
+		{prefix + "BatchGetImage", `{"repositoryName":"app"}`, "InvalidParameterException", "Invalid parameter at 'imageIds' failed to satisfy constraint: 'must not be null'"},
+		{prefix + "BatchGetImage", `{"repositoryName":"app","imageIds":[null]}`, "SerializationException", ""},
+		{prefix + "BatchGetImage", `{"repositoryName":"app","imageIds":[{"imageTag":1}]}`, "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app","maxResults":NaN}`, "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app","maxResults":"1"}`, "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app","maxResults":99999999999999999999}`, "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app","repositoryName":"other"}`, "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app"} {}`, "SerializationException", ""},
+		{prefix + "ListImages", zipped.String(), "SerializationException", ""},
+		{prefix + "ListImages", `null`, "SerializationException", ""},
+		{prefix + "ListImages", `[]`, "SerializationException", ""},
+		{prefix + "ListImages", ``, "SerializationException", ""},
+		{prefix + "ListImages", strings.Repeat(`{"a":`, 10000), "SerializationException", ""},
+		{prefix + "UploadLayerPart", `{"layerPartBlob":"%%%"}`, "SerializationException", ""},
+		{prefix + "DoWhatIWant", `{}`, "UnknownOperationException", "There is no such operation."},
+		{prefix + "ListImagesInternal", `{}`, "UnknownOperationException", "There is no such operation."},
+		{prefix + "Service", `{}`, "UnknownOperationException", "There is no such operation."},
+		{prefix + "StartImageScan", `{}`, "UnknownOperationException", ""}, // known, not served
+	} {
+		status, header, body := b.post(t, vendor, test.target, test.body)
+		if status != 400 || header.Get("X-Amzn-Errortype") != test.exception || !strings.HasPrefix(body, `{"__type":"`+test.exception+`","message":"`+test.message) {
+			t.Errorf("%s %.60s:\n got %d %s\nwant %s %s", test.target, test.body, status, body, test.exception, test.message)
+		}
+	}
+}
+
+// An operation that is not served answers well, and changes nothing.
+func TestUnservedOperations(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	_, err := c.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: aws.String("app")})
+	refused(t, err, "UnknownOperationException", "berth does not serve the operation GetLifecyclePolicy of ecr yet…")
+}
