@@ -65,7 +65,7 @@ func appendJSON(b []byte, p *plan, v reflect.Value) []byte {
 	case boolean:
 		return strconv.AppendBool(b, v.Bool())
 	case timestamp:
-		return appendEpoch(b, v.Interface().(time.Time))
+		return appendEpoch(b, timeOf(v))
 	case blob:
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
@@ -84,6 +84,14 @@ func appendJSONElement(b []byte, p *plan, v reflect.Value) []byte {
 		return append(b, `""`...)
 	}
 	return append(b, "null"...)
+}
+
+// timeOf takes the time out of v, without boxing it where it has an address.
+func timeOf(v reflect.Value) time.Time {
+	if v.CanAddr() {
+		return *v.Addr().Interface().(*time.Time)
+	}
+	return v.Interface().(time.Time)
 }
 
 func sortedKeys(v reflect.Value) []reflect.Value {
@@ -109,6 +117,14 @@ func appendEpoch(b []byte, t time.Time) []byte {
 	return b
 }
 
+// plain tells which ASCII characters stand in a string as they are.
+var plain = func() (t [utf8.RuneSelf]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != 0x7f && !strings.ContainsRune(`"\<>&`, rune(c))
+	}
+	return t
+}()
+
 // appendJSONString appends s as a JSON string; invalid UTF-8 becomes U+FFFD, and "<", ">", "&" are escaped lest a browser reads them as a page.
 func appendJSONString(b []byte, s string) []byte {
 	const digits = "0123456789abcdef"
@@ -125,7 +141,7 @@ func appendJSONString(b []byte, s string) []byte {
 			i += size
 			continue
 		}
-		if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f {
+		if plain[c] {
 			i++
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"reflect"
 	"strconv"
-	"time"
 	"unicode/utf8"
 )
 
@@ -45,7 +44,7 @@ func appendXML(b []byte, p *plan, v reflect.Value) []byte {
 	case boolean:
 		b = strconv.AppendBool(b, v.Bool())
 	case timestamp:
-		b = v.Interface().(time.Time).UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+		b = timeOf(v).UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
 	case blob:
 		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
 	}
