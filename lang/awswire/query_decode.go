@@ -1,6 +1,7 @@
 package awswire
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"mime"
@@ -48,7 +49,7 @@ func form(r *http.Request, body []byte) (url.Values, error) {
 		if r.Method != http.MethodPost || media != "application/x-www-form-urlencoded" {
 			return nil, fault.New(fault.MalformedRequest, "The body of a query call must be a form sent by POST.")
 		}
-		if strings.Count(string(body), "&") > maxParameters {
+		if bytes.Count(body, []byte("&")) > maxParameters {
 			return nil, fault.New(fault.MalformedRequest, "More than %d parameters.", maxParameters)
 		}
 		more, err := url.ParseQuery(string(body))

@@ -80,8 +80,8 @@ func (s *Signature) payload(r *http.Request, sum [32]byte) (string, bool) {
 	if s3 && (s.Presigned && len(said) == 0 || len(said) == 1 && said[0] == unsignedPayload) {
 		return unsignedPayload, true
 	}
-	real := hex.EncodeToString(sum[:])
-	return real, len(said) == 0 || len(said) == 1 && said[0] == real
+	computed := hex.EncodeToString(sum[:])
+	return computed, len(said) == 0 || len(said) == 1 && said[0] == computed
 }
 
 // unsigned names a header of r that is there, must be signed, and is not: what it says would be the network's word and not the caller's (H61).
