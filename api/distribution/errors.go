@@ -3,6 +3,7 @@ package distribution
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -102,7 +103,7 @@ func Code(err error) string {
 // error that is no fault is a 500 that shows only requestID; nothing of its text. It adds to the headers that are there, and writes nothing for
 // *Interrupted.
 func WriteError(w http.ResponseWriter, r *http.Request, err error, requestID string) {
-	if _, begun := err.(*Interrupted); begun {
+	if errors.As(err, new(*Interrupted)) {
 		return
 	}
 	h := w.Header()

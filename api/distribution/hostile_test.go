@@ -30,7 +30,10 @@ func TestHostileNames(t *testing.T) {
 	}
 	for _, tag := range []string{strings.Repeat("a", 129), "..%2f..%2fx", "-a", ".a", "a%20b", "%00", "a%0d%0ab"} { // H04
 		c.refused(c.do("PUT", repo+"/manifests/"+tag, body, "Content-Type", oci.MediaTypeImageManifest), 400, "TAG_INVALID", "")
-		c.refused(c.do("GET", repo+"/manifests/"+tag, nil), 400, "TAG_INVALID", "")
+		if !strings.Contains(tag, "%2f") {
+			c.refused(c.do("GET", repo+"/manifests/"+tag, nil), 404, "MANIFEST_UNKNOWN", "Requested image not found")
+			c.refused(c.do("DELETE", repo+"/manifests/"+tag, nil), 404, "MANIFEST_UNKNOWN", "Requested image not found")
+		}
 	}
 	for _, d := range []string{"sha256:../../etc/passwd", "sha256:..%2f..%2fetc%2fpasswd", "sha256:abc", "sha256:" + strings.ToUpper(digest[7:]), "md5:d41d8cd98f00b204e9800998ecf8427e", digest[:70]} {
 		c.refused(c.do("GET", repo+"/blobs/"+d, nil), 400, "DIGEST_INVALID", "")
@@ -61,7 +64,7 @@ func TestHostileManifests(t *testing.T) {
 	}{
 		{"H35", "missing layer", string(c.manifest(repo, func(m map[string]any) { m["layers"] = []any{describe("x/y", []byte("none"))} })), oci.MediaTypeImageManifest,
 			404, "MANIFEST_BLOB_UNKNOWN", "Layers with digests '[" + string(oci.FromBytes([]byte("none"))) + "]' required for pushing image into repository with name '" + repo + "'"},
-		{"H37", "other size than stored", string(c.manifest(repo, size)), oci.MediaTypeImageManifest, 400, "", "size"},
+		{"H37", "other size than stored", string(c.manifest(repo, size)), oci.MediaTypeImageManifest, 400, "MANIFEST_INVALID", "200 are stored"},
 		{"H37", "negative size", strings.Replace(good, `"size":200`, `"size":-200`, 1), oci.MediaTypeImageManifest, 400, "MANIFEST_INVALID", "size"},
 		{"H37", "float size", strings.Replace(good, `"size":200`, `"size":200.0`, 1), oci.MediaTypeImageManifest, 400, "MANIFEST_INVALID", "size"},
 		{"H38", "Content-Type differs", good, oci.MediaTypeDockerManifest, 400, "MANIFEST_INVALID", "differs"},
@@ -84,11 +87,7 @@ func TestHostileManifests(t *testing.T) {
 			c := c.as(t)
 			for _, reference := range []string{"hostile", string(oci.FromBytes([]byte(m.body)))} {
 				r := c.do("PUT", repo+"/manifests/"+reference, []byte(m.body), "Content-Type", m.mediaType)
-				if m.code == "" {
-					c.want(r, m.status)
-				} else {
-					c.refused(r, m.status, m.code, m.message)
-				}
+				c.refused(r, m.status, m.code, m.message)
 				c.refused(c.do("GET", repo+"/manifests/"+reference, nil), 404, "MANIFEST_UNKNOWN", "")
 			}
 			// H41: the same without a length.

@@ -13,7 +13,7 @@ import (
 // getManifest answers GET and HEAD of a manifest by tag or digest (HTTP-12): the bytes as they were pushed, under the type that they were pushed as,
 // whatever Accept says. A GET is a pull and is recorded; a HEAD and a 304 are not (HTTP-14).
 func (d *Door) getManifest(x *exchange) error {
-	reference, err := registry.ParseReference(x.last)
+	reference, err := x.existing()
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,17 @@ func (d *Door) getManifest(x *exchange) error {
 		return &Interrupted{err}
 	}
 	return nil
+}
+
+// existing reads the reference of a manifest that should be there. No image has a tag outside the grammar, so asking for one is no mistake of form but a
+// search that finds nothing: 404, which the conformance suite of version 1.1 wants. A push under such a tag is refused as TAG_INVALID (H04), and a
+// malformed digest always is, as DIGEST_INVALID (H05).
+func (x *exchange) existing() (registry.Reference, error) {
+	reference, err := registry.ParseReference(x.last)
+	if fault.Is(err, fault.TagInvalid) {
+		err = fault.New(fault.ImageNotFound, "Requested image not found")
+	}
+	return reference, err
 }
 
 // putManifest stores a manifest under a tag, or by digest without one (HTTP-15, HTTP-16). The `tag` query parameters of the specification's next
@@ -99,7 +110,7 @@ func (x *exchange) manifestBody() ([]byte, error) {
 
 // deleteManifest removes a tag, or an image by its digest (HTTP-17, API-72, API-73).
 func (d *Door) deleteManifest(x *exchange) error {
-	reference, err := registry.ParseReference(x.last)
+	reference, err := x.existing()
 	if err != nil {
 		return err
 	}

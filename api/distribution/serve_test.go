@@ -149,6 +149,17 @@ func TestHostForm(t *testing.T) {
 	c.want(c.do("POST", "serve/form2/blobs/uploads/?from=serve/form&mount="+layer, []byte{}), 201, "Location", "/v2/serve/form2/blobs/"+layer)
 }
 
+// HTTP-21: the switch for clients that were made for AWS's answer to a chunk.
+func TestChunkCreated(t *testing.T) {
+	s := start(t)
+	s.create(t, "serve/created")
+	s.door.ChunkCreated = true
+	c := s.owner.as(t)
+	at := c.start("serve/created")
+	c.want(c.do("PATCH", at, []byte("abc")), 201, "Range", "0-2", "Location", at)
+	c.want(c.do("PUT", at+"?digest="+string(oci.FromBytes([]byte("abc"))), []byte{}), 201)
+}
+
 // A GET costs few allocations in the door and below: this is the road of every pull.
 func BenchmarkManifestByTag(b *testing.B) {
 	benchmark(b, func(c *client, repo string) string {

@@ -33,6 +33,7 @@ type site struct {
 	registry        *registry.Registry
 	root            *policy.Principal
 	owner, stranger *client
+	door            *distribution.Door
 	handler         http.Handler
 }
 
@@ -77,7 +78,7 @@ func start(t testing.TB) *site {
 	s.root, s.owner = enter(account)
 	_, s.stranger = enter(another)
 
-	door := &distribution.Door{Registry: reg}
+	s.door = &distribution.Door{Registry: reg}
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller := callers[r.Header.Get("Authorization")]
 		if caller == nil {
@@ -89,7 +90,7 @@ func start(t testing.TB) *site {
 		if rest, ok := strings.CutPrefix(target.Path, pathForm); ok {
 			target.Path, target.Prefix = rest, pathForm
 		}
-		err := door.Serve(w, r.WithContext(callAs(r.Context(), caller)), target)
+		err := s.door.Serve(w, r.WithContext(callAs(r.Context(), caller)), target)
 		if err != nil {
 			if fault.As(err) == nil && r.Context().Err() == nil && !errors.As(err, new(*distribution.Interrupted)) {
 				t.Errorf("%s %s: %v", r.Method, r.URL, err)
