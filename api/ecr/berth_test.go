@@ -156,18 +156,25 @@ func (b *berth) rootKey(t *testing.T, account string) *iam.AccessKey {
 // root is the root user of an account, which is made unless it is there.
 func (b *berth) root(t *testing.T, account, region string) caller {
 	t.Helper()
-	return b.client(b.rootKey(t, account), region)
+	key := b.rootKey(t, account)
+	return b.client(key.ID, key.Secret, "", region)
 }
 
-// user is a new user of an account, with one identity policy unless it is "".
-func (b *berth) user(t *testing.T, account, region, name, policy string) caller {
+// asRoot is the context of a call by the root user of an account to the directory itself.
+func (b *berth) asRoot(t *testing.T, account string) context.Context {
 	t.Helper()
 	root := b.rootKey(t, account)
 	credential, err := b.directory.Credential(context.Background(), root.ID, "", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := iam.With(context.Background(), &iam.Call{Principal: credential.Principal, AccessKeyID: root.ID, Time: time.Now(), Region: region})
+	return iam.With(context.Background(), &iam.Call{Principal: credential.Principal, AccessKeyID: root.ID, Time: time.Now(), Region: region})
+}
+
+// user is a new user of an account, with one identity policy unless it is "".
+func (b *berth) user(t *testing.T, account, region, name, policy string) caller {
+	t.Helper()
+	ctx := b.asRoot(t, account)
 	if _, err := b.directory.CreateUser(ctx, iam.NewUser{Name: name}); err != nil {
 		t.Fatal(err)
 	}
@@ -180,13 +187,13 @@ func (b *berth) user(t *testing.T, account, region, name, policy string) caller 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.client(key, region)
+	return b.client(key.ID, key.Secret, "", region)
 }
 
 // client is the unmodified SDK, which tries once.
-func (b *berth) client(key *iam.AccessKey, region string) caller {
+func (b *berth) client(id, secret, token, region string) caller {
 	return caller{ctx: context.Background(), berth: b, Client: awsecr.New(awsecr.Options{
 		Region: region, BaseEndpoint: aws.String(b.url), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 	})}
 }

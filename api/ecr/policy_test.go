@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/berth-registry/berth/identity/iam"
 )
 
 // sharing is the policy of the sharing guides (HTTP-35), oddly laid out so that a change of a byte would show.
@@ -74,6 +76,39 @@ func TestInvalidRepositoryPolicies_API43(t *testing.T) {
 	// A Resource is superfluous but accepted (IAMP-4.3).
 	must(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"),
 		PolicyText: aws.String(statement(`"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Resource":"*"`))}))(t)
+}
+
+func TestDeletedPrincipalsShowAsTheirIDs_API46(t *testing.T) {
+	b := start(t)
+	c := b.root(t, vendor, region)
+	c.repository(t, "app")
+	ctx := b.asRoot(t, customer)
+	made, err := b.directory.CreateUser(ctx, iam.NewUser{Name: "leaver"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999888777666:user/leaver"},"Action":"ecr:BatchGetImage"}}`
+	must(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: aws.String(text)}))(t)
+	get := func() string {
+		return *must(c.GetRepositoryPolicy(c.ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("app")}))(t).PolicyText
+	}
+	if got := get(); got != text {
+		t.Errorf("got %s", got)
+	}
+	if err := b.directory.DeleteUser(ctx, "leaver"); err != nil {
+		t.Fatal(err)
+	}
+	gone := strings.Replace(text, "arn:aws:iam::999888777666:user/leaver", made.ID, 1)
+	if got := get(); got != gone || !strings.HasPrefix(made.ID, "AIDA") {
+		t.Errorf("got %s, want %s", got, gone)
+	}
+	// Somebody new under the old name inherits nothing.
+	if _, err := b.directory.CreateUser(ctx, iam.NewUser{Name: "leaver"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(); got != gone {
+		t.Errorf("got %s, want %s", got, gone)
+	}
 }
 
 func TestPolicyMustNotLockItsAuthorOut_API45(t *testing.T) {

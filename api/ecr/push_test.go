@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
 )
 
 func TestPutImage_API64_API67_API70(t *testing.T) {
@@ -40,9 +42,75 @@ func TestPutImage_API64_API67_API70(t *testing.T) {
 	if len(got.Images) != 1 || got.Images[0].ImageId.ImageTag != nil {
 		t.Errorf("untagged: %+v", got)
 	}
-	// API-52: deleted and pushed again, it is new.
+}
+
+func TestPushedAt_API52(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	manifest := c.imageOf(t, "app", `{}`, "layer")
+	digest := c.push(t, "app", manifest, "v1")
+	pushedAt := func() time.Time {
+		return *must(c.DescribeImages(c.ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("app"), ImageIds: byDigest(digest)}))(t).ImageDetails[0].ImagePushedAt
+	}
+	first := pushedAt()
+	time.Sleep(2 * time.Millisecond) // times on the wire have milliseconds
+	c.push(t, "app", manifest, "v2")
+	if again := pushedAt(); !again.Equal(first) {
+		t.Errorf("another tag moved it from %v to %v", first, again)
+	}
 	must(c.BatchDeleteImage(c.ctx, &ecr.BatchDeleteImageInput{RepositoryName: aws.String("app"), ImageIds: byDigest(digest)}))(t)
-	must(put("v1"))(t)
+	c.push(t, "app", manifest, "v1")
+	if again := pushedAt(); !again.After(first) {
+		t.Errorf("deleted and pushed again, it is from %v; it was from %v", again, first)
+	}
+}
+
+func TestManifestTypes_API65(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	oci := c.imageOf(t, "app", `{}`, "layer")
+	layer := fmt.Sprintf(`{"mediaType":"application/x-anything","digest":"%s","size":5}`, digestOf("layer"))
+	docker := strings.Replace(strings.Replace(oci, ociManifest, dockerManifest, 1), "application/vnd.oci.image.config.v1+json", "application/x-any-config", 1)
+	list := strings.Replace(strings.Replace(indexOf(docker), ociIndex, "application/vnd.docker.distribution.manifest.list.v2+json", 1), ociManifest, dockerManifest, 1)
+	for _, manifest := range []string{
+		oci, docker, indexOf(oci), list,
+		strings.Replace(oci, `"config"`, `"artifactType":"application/x-any-artifact","config"`, 1),
+		`{"mediaType":"application/vnd.cncf.oras.artifact.manifest.v1+json","artifactType":"application/x-sbom","blobs":[` + layer + `]}`,
+		`{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"application/x-sbom","blobs":[` + layer + `]}`,
+	} {
+		digest := c.push(t, "app", manifest, "")
+		got := must(c.BatchGetImage(c.ctx, &ecr.BatchGetImageInput{RepositoryName: aws.String("app"), ImageIds: byDigest(digest)}))(t)
+		if len(got.Images) != 1 || *got.Images[0].ImageManifest != manifest || digest != digestOf(manifest) || !strings.Contains(manifest, *got.Images[0].ImageManifestMediaType) {
+			t.Errorf("%s: %+v", manifest, got)
+		}
+	}
+}
+
+func TestForeignLayersNeedNotExist_API66(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	manifest := strings.Replace(c.imageOf(t, "app", `{}`), `"layers":[`, `"layers":[{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar",`+
+		`"digest":"`+digestOf("elsewhere")+`","size":9,"urls":["http://169.254.169.254/"]}`, 1)
+	c.push(t, "app", manifest, "v1")
+}
+
+func TestTagsOfOneImageAreLimited_API70(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	manifest := c.imageOf(t, "app", `{}`)
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range 1000 {
+		group.Go(func() error {
+			_, err := c.PutImage(c.ctx, &ecr.PutImageInput{RepositoryName: aws.String("app"), ImageManifest: &manifest, ImageTag: aws.String(fmt.Sprint("v", i))})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.PutImage(c.ctx, &ecr.PutImageInput{RepositoryName: aws.String("app"), ImageManifest: &manifest, ImageTag: aws.String("one-too-many")})
+	refused(t, err, "LimitExceededException", "…")
 }
 
 func TestPutImageRefuses_API64_API65_API66(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
 )
 
 func TestGetAuthorizationToken_API31_API32(t *testing.T) {
@@ -54,6 +55,19 @@ func TestGetAuthorizationToken_API31_API32(t *testing.T) {
 	for _, ids := range [][]string{{}, make([]string, 11), {"1"}} {
 		_, err := c.GetAuthorizationToken(c.ctx, &ecr.GetAuthorizationTokenInput{RegistryIds: ids})
 		refused(t, err, "InvalidParameterException", "Invalid parameter at 'registryIds…")
+	}
+}
+
+func TestAuthorizationTokenEndsWithItsSession_API31(t *testing.T) {
+	b := start(t)
+	session, err := b.directory.SessionToken(b.asRoot(t, vendor), iam.SessionToken{Lifetime: 20 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.client(session.AccessKeyID, session.Secret, session.Token, region)
+	data := must(c.GetAuthorizationToken(c.ctx, &ecr.GetAuthorizationTokenInput{}))(t).AuthorizationData
+	if left := time.Until(*data[0].ExpiresAt); left > 20*time.Minute || left < 10*time.Minute {
+		t.Errorf("it is good for %v", left)
 	}
 }
 
