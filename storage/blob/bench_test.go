@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -41,6 +42,40 @@ func BenchmarkFiles(b *testing.B) {
 				if err := s.Append(b.Context(), u, bytes.NewReader(content)); err != nil {
 					b.Fatal(err)
 				}
+				if err := s.Commit(b.Context(), u); err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Delete(b.Context(), u.Key()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		// The same from a connection, as a server does it.
+		b.Run(fmt.Sprintf("receive/%dMiB", size>>20), func(b *testing.B) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = listener.Close() }()
+			s := openFiles(b, b.TempDir())
+			b.SetBytes(int64(size))
+			defer cpu(b)()
+			for range b.N {
+				go func() {
+					if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+						_, _ = conn.Write(content)
+						_ = conn.Close()
+					}
+				}()
+				conn, err := listener.Accept()
+				if err != nil {
+					b.Fatal(err)
+				}
+				u := blobtest.NewUpload()
+				if err := s.Append(b.Context(), u, conn); err != nil {
+					b.Fatal(err)
+				}
+				_ = conn.Close()
 				if err := s.Commit(b.Context(), u); err != nil {
 					b.Fatal(err)
 				}

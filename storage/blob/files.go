@@ -21,6 +21,9 @@ import (
 // few system calls and large folios in the page cache: 100 MiB cost 103 ms of a core with 64 KiB, 98 with 256 KiB, 92 with 512 KiB and more.
 const copyBuffer = 512 << 10
 
+// writebackEvery is after how many bytes the disk is set to work.
+const writebackEvery = 8 << 20
+
 // Files keeps blobs in a folder: uploads in upload/, objects in blob/<xx>/. A name under blob/ always stands for a whole object: it appears by a rename
 // after the bytes were fsynced, and is acknowledged after the folder was. Only one Store in one process may write to an upload at a time; beyond that,
 // several processes may share the folder.
@@ -291,6 +294,8 @@ type uploadFile struct {
 	made   bool  // its name is not yet on the disk
 	dirty  bool  // it holds what no fsync has seen
 	moves  bool  // the name will not stay, and need not be durable
+
+	waiting int // bytes written since the last startWriteback
 }
 
 // openUpload opens u's file for what comes after the bytes that u says are stored. More than that are leftovers of a lost acknowledgement and are cut off.
@@ -337,6 +342,10 @@ func (f *uploadFile) write(p []byte) error {
 	if _, err := f.file.Write(p); err != nil {
 		f.giveUp()
 		return unavailable(err)
+	}
+	if f.waiting += len(p); f.waiting >= writebackEvery {
+		f.waiting = 0
+		startWriteback(f.file)
 	}
 	return nil
 }
