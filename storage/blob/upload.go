@@ -26,7 +26,7 @@ type Upload struct {
 	Size int64
 	// Sum is the state of SHA-256 over the Size bytes, as encoding.BinaryMarshaler writes it; empty when Size is 0.
 	Sum []byte
-	// Tail holds the last bytes, not yet given to the store: all of a small upload (TailMax), and on S3 what is short of a part (at most PartMax).
+	// Tail holds the last bytes, not yet given to the store: all of a small upload (TailMax), and on S3 what is short of a part (under 8 MiB, commonly under 5).
 	Tail []byte
 	// State is the store's own: on S3 the multipart upload and its parts.
 	State []byte
