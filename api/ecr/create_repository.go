@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/registry"
 )
 
@@ -25,9 +26,15 @@ func (a *API) CreateRepository(ctx context.Context, in *ecr.CreateRepositoryInpu
 		n.Encryption = registry.Encryption{Type: string(e.EncryptionType), KMSKey: aws.ToString(e.KmsKey)}
 	}
 	r, err := a.Registry.CreateRepository(ctx, reference(ctx, in.RegistryId, in.RepositoryName), n)
+	if f := fault.As(err); f != nil && f.Code == fault.EncryptionKeyUnusable && f.Detail == nil {
+		return nil, f.With(kmsException{KmsError: "NotFoundException"})
+	}
 	if err != nil {
 		return nil, err
 	}
 	made := a.describe(ctx, r.Repository)
 	return &ecr.CreateRepositoryOutput{Repository: &made}, nil
 }
+
+// kmsException is what KmsException says besides its message: the key service's own name for what is wrong (API-36).
+type kmsException struct{ KmsError string }

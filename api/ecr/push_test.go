@@ -313,6 +313,15 @@ func TestBatchDeleteImage_API72_API73_API56(t *testing.T) {
 	state("child=")
 	check(remove(byDigest(by["child"])...), "child=")
 	state("")
+	// In one call the order of the ids counts.
+	c.push(t, "app", child, "")
+	c.push(t, "app", indexOf(child), "index")
+	check(remove(byDigest(by["index"], by["child"])...), "index=index child=")
+	// The child of an index loses its last tag and stays.
+	c.push(t, "app", child, "tagged")
+	c.push(t, "app", indexOf(child), "index")
+	check(remove(byTag("tagged")...), "child=tagged")
+	state("index=index child=")
 	_, err := c.BatchDeleteImage(c.ctx, &ecr.BatchDeleteImageInput{RepositoryName: aws.String("app"), ImageIds: byTag(make([]string, 101)...)})
 	refused(t, err, "InvalidParameterException", "Invalid parameter at 'imageIds…")
 }

@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,9 @@ func TestEncryption_API36(t *testing.T) {
 		EncryptionType: types.EncryptionTypeKms, KmsKey: aws.String("arn:aws:kms:eu-west-1:111222333444:key/0"),
 	}})
 	refused(t, err, "KmsException", "…")
+	if e := (*types.KmsException)(nil); !errors.As(err, &e) || aws.ToString(e.KmsError) == "" {
+		t.Errorf("it has no kmsError: %v", err)
+	}
 	if _, err := c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"app"}}); err == nil {
 		t.Error("a repository was made all the same")
 	}
