@@ -28,7 +28,9 @@ type pattern struct {
 	// exact: no wildcard and no variable; text is the whole value.
 	exact     bool
 	variables bool
-	text      string
+	// starts: text and then anything, the commonest pattern after an exact one.
+	starts bool
+	text   string
 }
 
 // compile takes value apart. wildcards: * and ? are wildcards; variables: ${…} is substituted (version 2012-10-17 only, IAMP-2.3).
@@ -90,7 +92,8 @@ func compile(value string, wildcards, variables bool) pattern {
 		}
 	}
 	p.exact = len(p.tokens) == 0 || len(p.tokens) == 1 && p.tokens[0].kind == literal
-	if p.exact && len(p.tokens) == 1 {
+	p.starts = len(p.tokens) == 2 && p.tokens[0].kind == literal && p.tokens[1].kind == anyRun
+	if p.starts || p.exact && len(p.tokens) == 1 {
 		p.text = p.tokens[0].text
 	}
 	return p
@@ -165,8 +168,11 @@ func lookup(context Context, key string) Value {
 
 // matchString reports whether the pattern, without variables, matches the whole of s.
 func (p *pattern) matchString(s string) bool {
-	if p.exact {
+	switch {
+	case p.exact:
 		return p.text == s
+	case p.starts:
+		return strings.HasPrefix(s, p.text)
 	}
 	return matchTokens(p.tokens, s, sameCase)
 }
@@ -278,7 +284,7 @@ func equalFoldASCII(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	for i := range len(a) {
+	for i := len(a) - 1; i >= 0; i-- { // names of one service differ rather at their end
 		if x, y := a[i], b[i]; x != y {
 			if x |= 0x20; x != y|0x20 || x < 'a' || x > 'z' {
 				return false

@@ -12,14 +12,21 @@ type resource struct {
 	star  bool
 	// endStar: the last part that is written ends with *.
 	endStar bool
+	// head is what stands before the last of six parts, with its colon, where that holds no wildcard: it is compared at once.
+	head string
 }
 
 func compileResource(text string, variables bool) resource {
 	r := resource{text: text, all: text == "*", star: strings.Contains(text, "*"), endStar: strings.HasSuffix(text, "*")}
 	parts, count := splitARN(text)
 	r.count = count
+	plain := count == 6
 	for i := range count {
 		r.parts[i] = compile(parts[i], true, variables && i == 5) // variables only after the fifth colon
+		plain = plain && (i == 5 || r.parts[i].exact)
+	}
+	if plain {
+		r.head = text[:len(text)-len(parts[5])]
 	}
 	return r
 }
@@ -43,6 +50,7 @@ func splitARN(s string) (parts [6]string, count int) {
 type target struct {
 	arn   bool // six parts
 	parts [6]string
+	head  string // what stands before the last part
 }
 
 func newTarget(text string) target {
@@ -50,7 +58,7 @@ func newTarget(text string) target {
 		return target{}
 	}
 	parts, count := splitARN(text)
-	return target{arn: count == 6, parts: parts}
+	return target{arn: count == 6, parts: parts, head: text[:len(text)-len(parts[count-1])]}
 }
 
 // fit says whether a value covers a resource; unresolved values cover nothing, in NotResource either (IAMP-2).
@@ -92,12 +100,12 @@ func (r *resource) covers(t *target, layer layerKind, context Context) (fit, par
 	if r.count < 6 && !r.expands(layer) {
 		return misfit, partShortARN
 	}
-	for i := range min(r.count, 5) {
-		p := &r.parts[i]
-		if p.exact && p.text == t.parts[i] {
-			continue
-		}
-		if p.exact || !matchTokens(p.tokens, t.parts[i], sameCase) {
+	different := 0 // parts to compare
+	if r.head == "" || r.head != t.head {
+		different = min(r.count, 5)
+	}
+	for i := range different {
+		if !r.parts[i].matchString(t.parts[i]) {
 			return misfit, partPrefix + partMismatch(i)
 		}
 	}
