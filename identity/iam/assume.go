@@ -61,7 +61,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	}
 	c.describe("sts:AssumeRole", &Resource{ARN: in.RoleARN, Account: a.Account})
 	if c.Principal.Type == policy.Root {
-		return nil, d.refuse(c, "Roles may not be assumed by root accounts.")
+		return nil, c.refuse("Roles may not be assumed by root accounts.")
 	}
 	details, err := c.sessionDetails(&in)
 	if err != nil {
@@ -73,7 +73,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 		return nil, err
 	}
 	if err != nil || role.arn() != in.RoleARN {
-		return nil, d.refuse(c, notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+		return nil, c.refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
 	}
 	most, err := d.authorizeAssume(ctx, c, role, &in, details)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	}
 
 	if in.TokenCode != "" {
-		return nil, d.refuse(c, "MultiFactorAuthentication failed with invalid MFA one time pass code.")
+		return nil, c.refuse(badTokenCode)
 	}
 	lifetime, err := c.sessionLifetime(in.Lifetime, most)
 	if err != nil {
@@ -109,8 +109,11 @@ func notAuthorized(p *policy.Principal, action, resource string) string {
 	return "User: " + p.ARN + " is not authorized to perform: " + action + " on resource: " + resource
 }
 
+// badTokenCode refuses every code of a second factor: berth has no devices to check it with.
+const badTokenCode = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+
 // refuse answers AccessDenied and notes it.
-func (d *Directory) refuse(c *Call, message string) error {
+func (c *Call) refuse(message string) error {
 	c.Audit.Decision, c.Audit.Error = "Deny", string(fault.AccessDenied)
 	return fault.New(fault.AccessDenied, "%s", message)
 }
@@ -122,7 +125,7 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, 
 	var seconds int64
 	err = d.db.Row(ctx, `SELECT trust, max_session FROM iam_role WHERE id = $1`, sql.Args(role.id), &trust, &seconds)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, d.refuse(c, notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+		return 0, c.refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
 	}
 	if err != nil {
 		return 0, err
@@ -210,7 +213,7 @@ func (c *Call) sessionDetails(in *AssumeRole) (*sessionDetails, error) {
 		}
 		if s.SourceIdentity != "" {
 			if in.SourceIdentity != "" && in.SourceIdentity != s.SourceIdentity {
-				return nil, fault.New(fault.AccessDenied, "The source identity of a session cannot be changed by role chaining")
+				return nil, c.refuse("The source identity of a session cannot be changed by role chaining")
 			}
 			in.SourceIdentity = s.SourceIdentity
 		}

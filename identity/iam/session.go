@@ -86,15 +86,24 @@ func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
 	return id, nil
 }
 
-// SessionToken makes a session of the calling user or root user itself: it may do what the user may (STS-9). lifetime 0 is twelve hours, for the root user
-// one hour. Faults: AccessDenied for a caller that is a session, Validation.
-func (d *Directory) SessionToken(ctx context.Context, lifetime time.Duration) (*TemporaryCredentials, error) {
-	c := From(ctx)
+// SessionToken says how a session of the caller itself shall be.
+type SessionToken struct {
+	Lifetime  time.Duration // 0 is twelve hours, for the root user one hour
+	TokenCode string        // of a device for multi-factor authentication, which berth does not have
+}
+
+// SessionToken makes a session of the calling user or root user itself: it may do what the user may (STS-9).
+// Faults: AccessDenied for a caller that is a session, Validation.
+func (d *Directory) SessionToken(ctx context.Context, in SessionToken) (*TemporaryCredentials, error) {
+	c, lifetime := From(ctx), in.Lifetime
 	if err := d.Authorize(ctx, "sts:GetSessionToken", &Resource{ARN: "*"}); err != nil { // it needs no Allow, but heeds a Deny (IAMP-3)
 		return nil, err
 	}
 	if c.Session != nil || c.Principal.Type != policy.User && c.Principal.Type != policy.Root {
-		return nil, fault.New(fault.AccessDenied, "Cannot call GetSessionToken with session credentials")
+		return nil, c.refuse("Cannot call GetSessionToken with session credentials")
+	}
+	if in.TokenCode != "" {
+		return nil, c.refuse(badTokenCode)
 	}
 	most := 36 * time.Hour
 	if c.Principal.Type == policy.Root {
