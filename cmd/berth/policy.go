@@ -36,19 +36,18 @@ func (c *PolicyEvalCmd) Run() error {
 
 // PolicyValidateCmd is `berth policy validate FILE --type …` and `berth policy validate --jsonl [FILE]`.
 type PolicyValidateCmd struct {
-	JSONL  bool   `name:"jsonl" help:"Read one document a line and print one result a line."`
-	Type   string `default:"identity" help:"What the policy is for: identity, repository, registry, trust, scp, rcp, session, boundary, endpoint, resource, any."`
-	Output string `enum:"text,json" default:"text" help:"text or json."`
-	File   string `arg:"" optional:"" type:"existingfile" help:"The policy; with --jsonl the lines. Standard input if not given."`
+	JSONL bool   `name:"jsonl" help:"Read one document a line and print one result a line."`
+	Type  string `default:"identity" help:"What the policy is for: identity, repository, registry, trust, scp, rcp, session, boundary, endpoint, resource, any."`
+	File  string `arg:"" optional:"" type:"existingfile" help:"The policy; with --jsonl the lines. Standard input if not given."`
 }
 
 // Run prints the findings, and fails if the policy could not be stored.
-func (c *PolicyValidateCmd) Run() error {
+func (c *PolicyValidateCmd) Run(cli *CLI) error {
 	return withInput(c.File, func(in io.Reader) error {
 		if c.JSONL {
 			return validatePolicies(in, os.Stdout)
 		}
-		return validatePolicy(in, os.Stdout, cmp.Or(c.File, "-"), c.Type, c.Output)
+		return validatePolicy(in, os.Stdout, cmp.Or(c.File, "-"), c.Type, cli.Output)
 	})
 }
 

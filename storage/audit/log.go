@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -219,4 +220,30 @@ func (l *Log) Find(ctx context.Context, f Filter, report func(*Record) error) er
 		}
 		return lines.Err()
 	})
+}
+
+// Last returns the last records that f admits, at most limit, of several logs together, in the order of their time. It keeps no more than twice limit of
+// them in memory.
+func Last(ctx context.Context, logs []*Log, f Filter, limit int) ([]Record, error) {
+	var found []Record
+	trim := func() {
+		slices.SortStableFunc(found, func(a, b Record) int { return a.Time.Compare(b.Time) })
+		if len(found) > limit {
+			found = slices.Delete(found, 0, len(found)-limit)
+		}
+	}
+	for _, l := range logs {
+		l.Flush(ctx)
+		err := l.Find(ctx, f, func(r *Record) error {
+			if found = append(found, *r); len(found) >= 2*limit {
+				trim()
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	trim()
+	return found, nil
 }

@@ -1,0 +1,79 @@
+// Package operator is the door for those who run an installation: a small service of berth's own on the AWS wire ("berth", awsJson1.1), signed like any
+// other, so that `berth account create` and `berth audit` work with the caller's AWS credentials against a running server.
+//
+// Its actions (berth:CreateAccount …) are on no resource and belong to the first account of the installation: identity policies of that account grant them,
+// and callers of other accounts have nobody who could.
+package operator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/storage/audit"
+)
+
+// API answers the operator's calls.
+type API struct {
+	Directory *iam.Directory
+	// Logs are the audit logs of the installation: of its identities, and of the registry when that has a database of its own.
+	Logs []*audit.Log
+}
+
+// Service binds a to the service model.
+func Service(a *API) (*awswire.Service, error) {
+	model, err := awswire.Load("berth")
+	if err != nil {
+		return nil, err
+	}
+	return awswire.Bind(model, a, Errors())
+}
+
+// Errors names each fault on this wire. What is not named by the service is named as the AWS services name it.
+func Errors() awswire.Table {
+	return awswire.Table{
+		fault.EntityAlreadyExists: "EntityAlreadyExistsException",
+		fault.InvalidInput:        "InvalidInputException",
+		fault.InvalidParameter:    "InvalidInputException",
+		fault.Unavailable:         "ServiceUnavailableException",
+	}
+}
+
+// authorize asks for an action of the operator's.
+func (a *API) authorize(ctx context.Context, action string) error {
+	first, err := a.first(ctx)
+	if err != nil {
+		return err
+	}
+	return a.Directory.Authorize(ctx, action, &iam.Resource{ARN: "*", Account: first})
+}
+
+// first is the account that the installation began with.
+func (a *API) first(ctx context.Context) (string, error) {
+	accounts, err := a.Directory.Accounts(ctx)
+	if err != nil || len(accounts) == 0 {
+		return "", err
+	}
+	return slices.MinFunc(accounts, func(x, y iam.Account) int { return x.Created.Compare(y.Created) }).ID, nil
+}
+
+// Account is an account, as the wire shows it.
+type Account struct {
+	Id        *string //nolint:revive,staticcheck // the codec finds fields by the model's member names
+	Name      *string
+	CreatedAt *time.Time
+}
+
+func show(account *iam.Account) Account {
+	return Account{&account.ID, &account.Name, &account.Created}
+}
+
+// AccessKey is a new key. Its secret is told this once.
+type AccessKey struct {
+	AccessKeyId     *string //nolint:revive,staticcheck // see Account
+	SecretAccessKey *string
+	UserName        *string
+}

@@ -1,0 +1,41 @@
+// Command berth is a container registry that behaves as Amazon ECR does, for many accounts and regions, on your own machines.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// CLI is the command line; each command is in a file of its own.
+type CLI struct {
+	Config kong.ConfigFlag `help:"Read flags from a JSON file." type:"existingfile" env:"BERTH_CONFIG" placeholder:"FILE"`
+	Output string          `help:"Form of what commands print: ${enum}." enum:"text,json" default:"text" env:"BERTH_OUTPUT"`
+
+	Serve   ServeCmd   `cmd:"" help:"Serve the registry."`
+	Account AccountCmd `cmd:"" help:"Make and list accounts."`
+	Hosts   HostsCmd   `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
+	Audit   AuditCmd   `cmd:"" help:"Print who did what, and why it was allowed or not."`
+	Policy  PolicyCmd  `cmd:"" help:"Check policies, and ask what they decide."`
+}
+
+func main() {
+	var cli CLI
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k := kong.Parse(&cli,
+		kong.Name("berth"),
+		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),
+		kong.Configuration(kong.JSON),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := k.Run(&cli); err != nil {
+		fmt.Fprintln(os.Stderr, "berth:", err)
+		os.Exit(1)
+	}
+}

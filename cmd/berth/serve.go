@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/berth-registry/berth/server"
+)
+
+// ServeCmd is `berth serve`.
+type ServeCmd struct {
+	server.Config `embed:""`
+}
+
+// Run serves until it is interrupted.
+func (c *ServeCmd) Run(ctx context.Context) error {
+	log := c.Logger(os.Stderr)
+	slog.SetDefault(log)
+	s, err := server.Open(ctx, c.Config, server.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	listeners, err := s.Listen()
+	if err != nil {
+		return err
+	}
+	c.greet(s, listeners.URLs())
+	return s.Serve(ctx, listeners)
+}
+
+// greet says how to go on: what to copy into the shell, and what to do then.
+func (c *ServeCmd) greet(s *server.Server, urls []string) {
+	file := c.CredentialsFile()
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	fmt.Printf("berth serves %s\n", urls[0])
+	for _, more := range urls[1:] {
+		fmt.Printf("         and %s\n", more)
+	}
+	if s.First != nil {
+		fmt.Printf("\nThis is the first start: account %s was made, and the access key of its root user is in %s.\n", s.First.ID, file)
+	}
+	fmt.Printf("\nTo use it, copy these two lines into a shell:\n\n")
+	fmt.Printf("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_ENDPOINT_URL=%s\n", file, urls[0])
+	fmt.Printf("  export AWS_REGION=%s AWS_DEFAULT_REGION=%s%s\n", c.Regions[0], c.Regions[0], c.bundle())
+	fmt.Printf("\nand go on with\n\n  aws ecr create-repository --repository-name hello\n  berth account create --name customer\n  berth quickstart        # shows the whole story by itself\n\n")
+}
+
+// bundle makes clients trust a certificate that berth signed itself.
+func (c *ServeCmd) bundle() string {
+	if !c.TLSSelfSigned {
+		return ""
+	}
+	file := c.CAFile()
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	return " AWS_CA_BUNDLE=" + file
+}

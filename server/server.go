@@ -1,0 +1,236 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/berth-registry/berth/api/distribution"
+	"github.com/berth-registry/berth/api/ecr"
+	"github.com/berth-registry/berth/api/front"
+	iamapi "github.com/berth-registry/berth/api/iam"
+	"github.com/berth-registry/berth/api/operator"
+	stsapi "github.com/berth-registry/berth/api/sts"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Server is a whole berth. It is made by Open, serves by Serve, and ends by Close.
+type Server struct {
+	// First is set when this start made the first account.
+	First *FirstAccount
+
+	config   Config
+	names    *front.Names
+	handler  http.Handler
+	registry *registry.Registry
+	identity *iam.Directory
+	ready    func(context.Context) error
+	closers  []func()
+}
+
+// FirstAccount is the account that a first start makes, with the access key of its root user.
+type FirstAccount struct {
+	ID              string
+	CredentialsFile string
+}
+
+// Options are what a program sets and a user does not.
+type Options struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log takes the access log; nil is none.
+	Log *slog.Logger
+}
+
+// Open makes or opens everything that the configuration names, in the order in which the floors stand on each other. What it opened is closed again when it fails.
+func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, names: &front.Names{Domain: c.Domain, Regions: c.Regions}}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := c.makeData(); err != nil {
+		return nil, err
+	}
+	lock, err := lockData(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { lock.Close() }) //nolint:errcheck // the end of the process lets go of it too
+
+	// Floor 1: what is kept.
+	db, err := sql.Open(ctx, c.database())
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() {
+		if err := db.Close(); err != nil {
+			slog.Error("the database did not close well", "error", err)
+		}
+	})
+	log, err := audit.Open(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(log.Close)
+	blobs, err := blob.Open(ctx, c.blobs())
+	if err != nil {
+		return nil, err
+	}
+
+	// Floors 2 and 3: who may do what, and the registry.
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	measured := front.NewMetrics(metrics)
+	if s.identity, err = iam.Open(ctx, db, log, iam.Options{Now: o.Now}); err != nil {
+		return nil, err
+	}
+	s.onClose(s.identity.Close)
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled}); err != nil {
+		return nil, err
+	}
+	s.onClose(s.registry.Close)
+	if s.First, err = firstStart(ctx, &c, s.identity); err != nil {
+		return nil, err
+	}
+
+	// Floor 5: the doors.
+	services, layers, err := s.services(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	s.ready = db.Ping
+	f := &front.Front{
+		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
+		Distribution: &distribution.Door{Registry: s.registry}, Operator: &health{s.ready, c.MetricsFrom, metrics},
+		Audit: log, AccessLog: o.Log, Metrics: measured, Now: o.Now,
+	}
+	f.Open()
+	s.handler = f
+	return s, nil
+}
+
+// services binds each AWS service to its operations.
+func (s *Server) services(ctx context.Context, log *audit.Log) ([]*awswire.Service, *front.Layers, error) {
+	pageKey, err := s.registry.Secret(ctx, "pages")
+	if err != nil {
+		return nil, nil, err
+	}
+	layerKey, err := s.registry.Secret(ctx, "layers")
+	if err != nil {
+		return nil, nil, err
+	}
+	layers, err := front.NewLayers(layerKey, s.identity, s.registry)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := ecr.Names{
+		Endpoint: func(ctx context.Context, account, region string) string {
+			call := iam.From(ctx)
+			return s.names.Endpoint(account, region, call.Host, call.Secure)
+		},
+		URI: func(ctx context.Context, account, region, name string) string {
+			return s.names.URI(account, region, name, iam.From(ctx).Host)
+		},
+		LayerURL: func(ctx context.Context, account, region string, id int64, name string, d oci.Digest, expires time.Time) string {
+			call := iam.From(ctx)
+			scheme := "http://"
+			if call.Secure {
+				scheme = "https://"
+			}
+			path, err := layers.Path(ctx, registry.Ref{Account: account, Region: region, Name: name}, id, d, expires)
+			if err != nil {
+				slog.Error("a layer's URL could not be made", "requestId", call.RequestID, "error", err)
+			}
+			return scheme + call.Host + path
+		},
+	}
+	pages := awswire.NewPages(pageKey)
+	var services []*awswire.Service
+	for _, bind := range []func() (*awswire.Service, error){
+		func() (*awswire.Service, error) {
+			return ecr.Service(&ecr.API{Registry: s.registry, Directory: s.identity, Names: names, Pages: pages})
+		},
+		func() (*awswire.Service, error) { return iamapi.Service(&iamapi.API{Directory: s.identity, Pages: pages}) },
+		func() (*awswire.Service, error) { return stsapi.Service(&stsapi.API{Directory: s.identity}) },
+		func() (*awswire.Service, error) {
+			return operator.Service(&operator.API{Directory: s.identity, Logs: []*audit.Log{log}})
+		},
+	} {
+		service, err := bind()
+		if err != nil {
+			return nil, nil, err
+		}
+		services = append(services, service)
+	}
+	return services, layers, nil
+}
+
+// onClose registers what Close does, last first.
+func (s *Server) onClose(f func()) { s.closers = append(s.closers, f) }
+
+// Close ends everything that Open began, in the opposite order: what is pending is written while the database is still open.
+func (s *Server) Close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+// Handler answers requests; Serve puts it behind the listeners.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Identity gives the commands that work on a stopped server's data folder what they need.
+func (s *Server) Identity() *iam.Directory { return s.identity }
+
+// firstStart makes the first account where there is none, and writes its access key. There is no other way to it: no default key and no password exist.
+func firstStart(ctx context.Context, c *Config, directory *iam.Directory) (*FirstAccount, error) {
+	accounts, err := directory.Accounts(ctx)
+	if err != nil || len(accounts) > 0 {
+		return nil, err
+	}
+	// The file is tried first: an account whose only key was lost to a full disk would be out of everybody's reach.
+	file := c.CredentialsFile()
+	if err := WriteProfile(file, "default", Profile{}); err != nil {
+		return nil, fmt.Errorf("first start: %w", err)
+	}
+	account, key, err := directory.CreateAccount(ctx, iam.NewAccount{ID: c.Account, Name: "first"})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("first start: %w", err), os.Remove(file))
+	}
+	if err := WriteProfile(file, "default", Profile{AccessKeyID: key.ID, SecretAccessKey: key.Secret, Region: c.Regions[0]}); err != nil {
+		return nil, fmt.Errorf("first start: %w", err)
+	}
+	return &FirstAccount{ID: account.ID, CredentialsFile: file}, nil
+}
+
+// Logger makes the log that the configuration describes.
+func (c *Config) Logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
