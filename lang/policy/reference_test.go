@@ -1,0 +1,597 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The reference model: IAMP-2 and IAMP-3 once more, slow and plain, on encoding/json, regexp, math/big, time and net. It shares nothing with
+// the engine but the types of the request.
+
+type refStatement = map[string]any
+
+func refStatements(document string) []refStatement {
+	var d map[string]any
+	if err := json.Unmarshal([]byte(document), &d); err != nil {
+		panic(err)
+	}
+	var out []refStatement
+	for _, s := range refList(d["Statement"]) {
+		m := s.(map[string]any)
+		m["#variables"] = d["Version"] == "2012-10-17"
+		out = append(out, m)
+	}
+	return out
+}
+
+func refList(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
+}
+
+var refVariable = regexp.MustCompile(`\$\{([^},]*)(?:, '([^']*)')?\}`)
+
+// refPattern makes a regular expression of a value: variables are literal, * and ? are wildcards if so wanted.
+func refPattern(value string, wildcards, variables bool, context values) (*regexp.Regexp, bool) {
+	quote := func(s string) string {
+		s = regexp.QuoteMeta(s)
+		if wildcards {
+			s = strings.ReplaceAll(strings.ReplaceAll(s, `\*`, `.*`), `\?`, `.`)
+		}
+		return s
+	}
+	expression, ok := "", true
+	if variables {
+		for {
+			at := refVariable.FindStringSubmatchIndex(value)
+			if at == nil {
+				break
+			}
+			expression += quote(value[:at[0]])
+			name := value[at[2]:at[3]]
+			if v, found := context[strings.ToLower(name)]; slices.Contains([]string{"*", "?", "$"}, name) {
+				expression += regexp.QuoteMeta(name)
+			} else if found && v.Present && !v.Multi && (v.One != "" || at[4] < 0) {
+				expression += regexp.QuoteMeta(v.One)
+			} else if at[4] >= 0 {
+				expression += regexp.QuoteMeta(value[at[4]:at[5]])
+			} else {
+				ok = false
+			}
+			value = value[at[1]:]
+		}
+	}
+	return regexp.MustCompile(`(?s)^(?:` + expression + quote(value) + `)$`), ok
+}
+
+func refAction(s refStatement, request string) bool {
+	one := func(value string) bool {
+		if value == "*" {
+			return true
+		}
+		service, name, ok := strings.Cut(strings.ToLower(value), ":")
+		if !ok || service == "" || name == "" || strings.ContainsAny(value, " ,") {
+			return false
+		}
+		wantService, wantName, _ := strings.Cut(strings.ToLower(request), ":")
+		a, _ := refPattern(service, true, false, nil)
+		b, _ := refPattern(name, true, false, nil)
+		return a.MatchString(wantService) && b.MatchString(wantName)
+	}
+	if list, ok := s["Action"]; ok {
+		return slices.ContainsFunc(refList(list), func(v any) bool { return one(v.(string)) })
+	}
+	list, ok := s["NotAction"]
+	return ok && !slices.ContainsFunc(refList(list), func(v any) bool { return one(v.(string)) })
+}
+
+func refResource(s refStatement, request string, layer Layer, context values) bool {
+	variables := s["#variables"] == true
+	one := func(value string) (matched, unresolved bool) {
+		if value == "*" {
+			return true, false
+		}
+		if request == "*" {
+			return false, false
+		}
+		have, want := strings.SplitN(request, ":", 6), strings.SplitN(value, ":", 6)
+		if len(want) < 6 {
+			expand := false
+			switch layer {
+			case LayerIdentity, LayerBoundary, LayerSession:
+				expand = value != ""
+			case LayerSCP:
+				expand = strings.HasSuffix(value, "*")
+			case LayerRCP:
+			default:
+				expand = strings.Contains(value, "*")
+			}
+			if !expand {
+				return false, false
+			}
+			for len(want) < 6 {
+				want = append(want, "*")
+			}
+		}
+		for i := range want {
+			p, ok := refPattern(want[i], true, variables && i == 5, context)
+			if !p.MatchString(have[i]) && ok {
+				return false, false
+			}
+			if !ok {
+				return false, true
+			}
+		}
+		return true, false
+	}
+	if list, ok := s["Resource"]; ok {
+		return slices.ContainsFunc(refList(list), func(v any) bool { m, _ := one(v.(string)); return m })
+	}
+	if list, ok := s["NotResource"]; ok {
+		return !slices.ContainsFunc(refList(list), func(v any) bool { m, u := one(v.(string)); return m || u })
+	}
+	return layer == LayerResource || layer == LayerTrust
+}
+
+// refClass: 0 unnamed, 1 account, 2 via role or user, 3 direct.
+func refClass(s refStatement, p *Principal, boundary bool) int {
+	best := func(element any) int {
+		if text, ok := element.(string); ok {
+			element = map[string]any{"AWS": text}
+		}
+		class := 0
+		for key, list := range element.(map[string]any) {
+			for _, item := range refList(list) {
+				v := item.(string)
+				switch {
+				case key == "AWS" && v == "*":
+					class = 3
+				case key == "Service" && p.Type == Service && p.ARN == v, key == "Federated" && p.Type == WebIdentity && p.Provider == v:
+					class = 3
+				case key != "AWS" || p.Type > FederatedUser:
+				case p.Account == v || v == "arn:aws:iam::"+p.Account+":root":
+					class = max(class, 1)
+				case p.Type == User && (p.ARN == v || p.ID == v):
+					class = 3
+				case p.Type == FederatedUser && (p.UserARN == v || p.ID == v), p.Type == AssumedRole && (strings.EqualFold(p.RoleARN, v) || p.ID == v):
+					class = max(class, 2)
+				case (p.Type == AssumedRole || p.Type == FederatedUser) && p.ARN == v:
+					class = 3
+				}
+			}
+		}
+		return class
+	}
+	if element, ok := s["Principal"]; ok {
+		return best(element)
+	}
+	element, ok := s["NotPrincipal"]
+	if !ok {
+		return 0
+	}
+	if best(element) == 0 || s["Effect"] == "Deny" && boundary && (p.Type == User || p.Type == AssumedRole) {
+		return 3
+	}
+	return 0
+}
+
+func refTime(s string) (time.Time, bool) {
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil && len(s) != 4 && s[0] != '+' {
+		return time.Unix(seconds, 0), true
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil
+}
+
+// refCompare compares one value of the request with one of the policy: matched, or ill-typed.
+func refCompare(op, request, policy string, variables bool, context values) (matched, bad bool) {
+	number := func(s string) *big.Rat {
+		if r, ok := new(big.Rat).SetString(s); ok && regexp.MustCompile(`^[+-]?[0-9]*\.?[0-9]+$`).MatchString(s) {
+			return r
+		}
+		return nil
+	}
+	switch {
+	case op == "StringEquals":
+		p, ok := refPattern(policy, false, variables, context)
+		return ok && p.MatchString(request), false
+	case op == "StringLike":
+		p, ok := refPattern(policy, true, variables, context)
+		return ok && p.MatchString(request), false
+	case op == "StringEqualsIgnoreCase":
+		p, ok := refPattern(policy, false, variables, context)
+		return ok && regexp.MustCompile("(?i)"+p.String()).MatchString(request), false
+	case strings.HasPrefix(op, "Numeric"):
+		a, b := number(request), number(policy)
+		if a == nil || b == nil {
+			return false, true
+		}
+		return refOrder(strings.TrimPrefix(op, "Numeric"), a.Cmp(b)), false
+	case strings.HasPrefix(op, "Date"):
+		a, ok := refTime(request)
+		b, fine := refTime(policy)
+		if !ok || !fine {
+			return false, true
+		}
+		return refOrder(strings.TrimPrefix(op, "Date"), a.Compare(b)), false
+	case op == "Bool":
+		a, b := strings.ToLower(request), strings.ToLower(policy)
+		isBool := func(s string) bool { return s == "true" || s == "false" }
+		return a == b, !isBool(a) || !isBool(b)
+	case op == "IpAddress":
+		_, network, err := net.ParseCIDR(policy)
+		address := net.ParseIP(request)
+		if err != nil || address == nil {
+			return false, true
+		}
+		return network.Contains(address), false
+	case op == "Arn":
+		have, want := strings.SplitN(request, ":", 6), strings.SplitN(policy, ":", 6)
+		if len(have) < 6 || len(want) < 6 {
+			return false, true
+		}
+		for i := range want {
+			p, _ := refPattern(want[i], true, false, nil)
+			if !p.MatchString(have[i]) {
+				return false, false
+			}
+		}
+		return true, false
+	}
+	panic(op)
+}
+
+func refOrder(op string, order int) bool {
+	return map[string]bool{"Equals": order == 0, "LessThan": order < 0, "LessThanEquals": order <= 0, "GreaterThan": order > 0, "GreaterThanEquals": order >= 0}[op]
+}
+
+func refCondition(operator, key string, policyValues []any, variables bool, context values) bool {
+	v, ok := context[strings.ToLower(key)]
+	present := ok && v.Present
+	if operator == "Null" {
+		return slices.Contains(policyValues, any(map[bool]string{true: "false", false: "true"}[present]))
+	}
+	set, rest, qualified := strings.Cut(operator, ":")
+	if !qualified {
+		set, rest = "", operator
+	}
+	rest, ifExists := strings.CutSuffix(rest, "IfExists")
+	negated := strings.Contains(rest, "Not")
+	base := strings.Replace(rest, "Not", "", 1)
+	if strings.HasPrefix(base, "Arn") {
+		base = "Arn"
+	}
+	// A value of the right type for each operator, to see whether the request's is.
+	samples := map[string]string{"Numeric": "1", "Date": "2026-01-02T03:04:05Z", "Bool": "true", "IpAddress": "0.0.0.0/0", "Arn": "arn:aws:s3:::b"}
+	pass := func(one string) bool {
+		any, bad := false, false
+		for prefix, sample := range samples {
+			if strings.HasPrefix(base, prefix) {
+				if _, illTyped := refCompare(base, one, sample, false, nil); illTyped {
+					return false
+				}
+			}
+		}
+		for _, p := range policyValues {
+			m, b := refCompare(base, one, p.(string), variables, context)
+			if b && !negated {
+				m = false
+			}
+			any, bad = any || m, bad || b
+			if m {
+				break
+			}
+		}
+		if negated {
+			return !any && !bad
+		}
+		return any
+	}
+	list := v.Many
+	if !v.Multi {
+		list = []string{v.One}
+	}
+	if len(list) == 1 && list[0] == "" || !present {
+		if set != "" {
+			return set == "ForAllValues"
+		}
+	}
+	switch set {
+	case "ForAllValues":
+		return !slices.ContainsFunc(list, func(s string) bool { return !pass(s) })
+	case "ForAnyValue":
+		return slices.ContainsFunc(list, pass)
+	}
+	if !present {
+		return ifExists || negated
+	}
+	return !v.Multi && pass(v.One)
+}
+
+func refConditions(s refStatement, context values) bool {
+	conditions, _ := s["Condition"].(map[string]any)
+	for operator, keys := range conditions {
+		for key, list := range keys.(map[string]any) {
+			if !refCondition(operator, key, refList(list), s["#variables"] == true, context) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// refSays looks through documents: does any statement deny, and how well does the best Allow name the caller?
+func refSays(r *Request, layer Layer, boundary bool, documents ...string) (denies bool, class int) {
+	context, _ := r.Context.(values)
+	for _, document := range documents {
+		for _, s := range refStatements(document) {
+			if !refAction(s, r.Action) || !refResource(s, r.Resource, layer, context) || !refConditions(s, context) {
+				continue
+			}
+			named := 3
+			if layer == LayerResource || layer == LayerTrust || layer == LayerRegistry {
+				named = refClass(s, r.Principal, boundary)
+			}
+			if named > 0 && s["Effect"] == "Deny" {
+				denies = true
+			} else if named > 0 && s["Effect"] == "Allow" {
+				class = max(class, named)
+			}
+		}
+	}
+	return denies, class
+}
+
+// refDecide is IAMP-3. It answers "allow", "deny" or "explicit".
+func refDecide(r *Request, in layered) string {
+	p := r.Principal
+	boundary := in.boundary != nil
+	explicit, gated := false, true
+	side := func(layer Layer, documents ...string) bool {
+		denies, class := refSays(r, layer, boundary, documents...)
+		explicit = explicit || denies
+		return class > 0
+	}
+	ours := p.Type != Service && p.Type != Anonymous && p.Type != WebIdentity
+	if ours && !p.ServiceLinked {
+		for _, level := range in.scp {
+			gated = side(LayerSCP, level...) && gated
+		}
+	}
+	if !p.ServiceLinked {
+		for _, level := range in.rcp {
+			gated = side(LayerRCP, level...) && gated
+		}
+	}
+	class := 0
+	for layer, document := range map[Layer]string{LayerResource: in.resource, LayerRegistry: in.registry} {
+		if document != "" {
+			denies, c := refSays(r, layer, boundary, document)
+			explicit, class = explicit || denies, max(class, c)
+		}
+	}
+	identity, bounded, session := false, true, true
+	if ours {
+		identity = side(LayerIdentity, in.identity...) || p.Type == Root
+		if in.boundary != nil {
+			bounded = side(LayerBoundary, in.boundary...) || p.Type == Root
+		}
+		if in.session != nil {
+			session = side(LayerSession, in.session...)
+		}
+	}
+	if in.endpoint != nil {
+		gated = side(LayerEndpoint, in.endpoint...) && gated
+	}
+	own := identity && bounded && session && !(p.Type == FederatedUser && in.session == nil)
+	granted := false
+	switch {
+	case !ours:
+		granted = class == 3
+	case r.ResourceAccount != p.Account:
+		granted = class > 0 && own
+	case class == 3:
+		granted = true
+	case class == 2:
+		granted = bounded && session
+	default:
+		granted = own
+	}
+	switch {
+	case explicit:
+		return "explicit"
+	case gated && granted:
+		return "allow"
+	}
+	return "deny"
+}
+
+// world draws documents and requests from a small alphabet, so that they meet.
+type world struct{ t *rapid.T }
+
+func (w world) pick(label string, from ...string) string {
+	return rapid.SampledFrom(from).Draw(w.t, label)
+}
+
+func (w world) some(label string, from ...string) any {
+	list := rapid.SliceOfN(rapid.SampledFrom(from), 0, 3).Draw(w.t, label)
+	if len(list) == 1 && rapid.Bool().Draw(w.t, "bare") {
+		return list[0]
+	}
+	return list
+}
+
+func (w world) document(principals bool) string {
+	var statements []any
+	for range rapid.IntRange(0, 3).Draw(w.t, "statements") {
+		s := map[string]any{"Effect": w.pick("effect", "Allow", "Allow", "Allow", "Deny")}
+		s[w.pick("action element", "Action", "Action", "Action", "NotAction")] = w.some("actions", "*", "ecr:*", "ecr:BatchGetImage", "ECR:batch*", "ecr:*Image", "iam:*", "ecr:", "ecr:?utImage", "e*:Put*")
+		if !principals || rapid.Bool().Draw(w.t, "with resource") {
+			s[w.pick("resource element", "Resource", "Resource", "NotResource")] = w.some("resources", "*", "arn:aws:ecr:*:*:repository/*", "arn:aws:ecr:us-east-1:111122223333:repository/app",
+				"arn:aws:ecr:us-east-1:111122223333:repository/${aws:username}", "arn:aws:ecr:us-east-1:111122223333:repository/${aws:no}", "arn:aws:ecr:us-east-1:111122223333:repository/${aws:no, 'app'}", "arn:aws:ecr:us-*", "arn:aws:ecr", "arn:aws:ecr:*:repository/app", "arn:aws:ecr:us-east-?:1*3:*pp")
+		}
+		if principals {
+			var value any = "*"
+			if rapid.IntRange(0, 4).Draw(w.t, "named") > 0 {
+				value = map[string]any{
+					"AWS": w.some("aws", "*", "111122223333", "777788889999", "arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:user/dev/ann", "arn:aws:iam::111122223333:role/ci/builder",
+						"arn:aws:sts::111122223333:assumed-role/builder/run-1", "arn:aws:sts::111122223333:federated-user/fay", "arn:aws:iam::777788889999:user/eve", "AIDAANNANNANNANNANNAN", "AROABUILDERBUILDERBUI"),
+					"Service": w.some("service", "codebuild.amazonaws.com", "lambda.amazonaws.com"),
+				}
+			}
+			s[w.pick("principal element", "Principal", "Principal", "Principal", "NotPrincipal")] = value
+		}
+		conditions := map[string]any{}
+		for range rapid.IntRange(0, 2).Draw(w.t, "conditions") {
+			base := w.pick("operator", "StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "NumericEquals", "NumericNotEquals", "NumericLessThan",
+				"NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals", "DateEquals", "DateNotEquals", "DateLessThan", "DateGreaterThanEquals", "Bool", "IpAddress", "NotIpAddress", "ArnLike", "ArnNotEquals")
+			operator := w.pick("qualifier", "", "", "ForAnyValue:", "ForAllValues:") + base + w.pick("suffix", "", "", "IfExists")
+			list := w.some("values", w.alphabet(base)...)
+			if rapid.IntRange(0, 9).Draw(w.t, "null") == 0 {
+				operator, list = "Null", w.some("null values", "true", "false")
+			}
+			conditions[operator] = map[string]any{w.pick("key", "aws:a", "AWS:B", "aws:c"): list}
+		}
+		s["Condition"] = conditions
+		statements = append(statements, s)
+	}
+	if statements == nil {
+		statements = []any{}
+	}
+	text, err := json.Marshal(map[string]any{"Version": w.pick("version", "2012-10-17", "2012-10-17", "2008-10-17"), "Statement": statements})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func (w world) alphabet(operator string) []string {
+	switch {
+	case strings.HasPrefix(operator, "String"):
+		return []string{"a", "A", "ab*", "a?", "*", "${aws:username}", "${aws:no}", "${aws:no, 'a'}", "app", "", "a${*}", "7", "true"}
+	case strings.HasPrefix(operator, "Numeric"):
+		return []string{"7", "7.0", "-7", "6.99", "70", "a", "+7"}
+	case strings.HasPrefix(operator, "Date"):
+		return []string{"2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05.5Z", "a"}
+	case operator == "Bool":
+		return []string{"true", "False", "a"}
+	case strings.Contains(operator, "Ip"):
+		return []string{"203.0.113.0/24", "203.0.113.128/25", "2001:db8::/32", "a"}
+	}
+	return []string{"arn:aws:s3:::b", "arn:aws:s3:::*", "arn:*:*:*:*:*", "arn:aws:*:b", "a", "*"}
+}
+
+func (w world) context() values {
+	all := []string{"a", "A", "abc", "app", "", "7", "7.00", "-7", "8", "true", "FALSE", "2026-01-02T03:04:05Z", "2026-01-02T03:04:04Z", "203.0.113.200", "2001:db8::1", "arn:aws:s3:::b", "arn:aws:s3:::bb:c", "a*"}
+	context := values{}
+	for _, key := range []string{"aws:a", "aws:b", "aws:c"} {
+		switch rapid.IntRange(0, 4).Draw(w.t, key) {
+		case 0:
+		case 1:
+			context[key] = many(rapid.SliceOfN(rapid.SampledFrom(all), 0, 3).Draw(w.t, "many")...)
+		default:
+			context[key] = one(w.pick("value", all...))
+		}
+	}
+	if rapid.Bool().Draw(w.t, "named") {
+		context["aws:username"] = one(w.pick("username", "app", "a", "*", "", "a/b"))
+	}
+	return context
+}
+
+func (w world) documents(label string) []string {
+	out := []string{}
+	for range rapid.IntRange(0, 2).Draw(w.t, label) {
+		out = append(out, w.document(false))
+	}
+	return out
+}
+
+func (w world) layered() layered {
+	in := layered{identity: w.documents("identity")}
+	maybe := func(label string) bool { return rapid.IntRange(0, 2).Draw(w.t, label) == 0 }
+	if maybe("boundary") {
+		in.boundary = w.documents("boundaries")
+	}
+	if maybe("session") {
+		in.session = w.documents("sessions")
+	}
+	if maybe("endpoint") {
+		in.endpoint = w.documents("endpoints")
+	}
+	if !maybe("no resource policy") {
+		in.resource = w.document(true)
+	}
+	if maybe("registry") {
+		in.registry = w.document(true)
+	}
+	for maybe("scp") {
+		in.scp = append(in.scp, append(w.documents("scps"), allowAll))
+	}
+	for maybe("rcp") {
+		in.rcp = append(in.rcp, append(w.documents("rcps"), allowAll))
+	}
+	return in
+}
+
+// IAMP-2, IAMP-3, H82: the engine decides as the reference model does, and Explain agrees with both.
+func TestEngineAgreesWithReference(t *testing.T) {
+	rapid.Check(t, agree)
+}
+
+// FuzzEvaluate is TestEngineAgreesWithReference driven by the fuzzer.
+func FuzzEvaluate(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(agree))
+}
+
+func agree(t *rapid.T) {
+	w := world{t}
+	names := []string{"root", "user", "session", "federated", "service", "anonymous", "stranger", "slr"}
+	r := &Request{
+		Principal: callers()[w.pick("caller", names...)], Action: w.pick("action", "ecr:BatchGetImage", "ecr:PutImage"), ResourceAccount: "111122223333",
+		Resource: w.pick("resource", repo, "arn:aws:ecr:us-east-1:111122223333:repository/a/b"), Context: w.context(),
+	}
+	in := w.layered()
+	set := in.set()
+	d := Evaluate(r, set)
+	got := "deny"
+	switch {
+	case d.Allowed:
+		got = "allow"
+	case d.Explicit:
+		got = "explicit"
+	}
+	if want := refDecide(r, in); got != want {
+		explained, _ := json.MarshalIndent(Explain(r, set), "", " ")
+		t.Fatalf("engine says %s by %s, reference says %s\nrequest %+v by %+v\n%+v\n%s", got, d.Layer, want, r, r.Principal, in, explained)
+	}
+	for _, l := range Explain(r, set) {
+		for _, s := range l.Statements {
+			applies := s.Action.Matched && s.Resource.Matched && (s.Principal == nil || s.Principal.Matched)
+			for _, c := range s.Conditions {
+				applies = applies && c.Matched
+			}
+			if applies != s.Applies {
+				t.Fatalf("explained as %+v", s)
+			}
+		}
+		if l.Deciding && l.Layer != d.Layer {
+			t.Fatal(fmt.Sprint(l, d))
+		}
+	}
+}
