@@ -1,0 +1,279 @@
+// Package story tells what a person does with berth, from the first start on, with the programs that a person uses: the aws CLI, docker,
+// skopeo, crane and the credential helpers of AWS and Kubernetes, against a berth built from this tree. The scripts in testdata are the story.
+package story
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/berth-registry/berth/test/engine"
+)
+
+// TestMain builds berth once for all scripts, and says in STORY_BIN where it is.
+func TestMain(m *testing.M) { os.Exit(withBerth(m)) }
+
+func withBerth(m *testing.M) int {
+	bin, err := os.MkdirTemp("", "berth-story-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "berth"), "github.com/berth-registry/berth/cmd/berth")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "berth does not build: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv("STORY_BIN", bin); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// The main job, end to end.
+func TestStory(t *testing.T) {
+	awscli := need(t, "aws")
+	e := engine.Start(t, engine.Options{})
+	script(t, "story", append(e.Env(""), "AWSCLI="+awscli), map[string]string{"docker": e.Client})
+}
+
+func TestSkopeo(t *testing.T) {
+	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
+	script(t, "skopeo", []string{"AWSCLI=" + awscli}, map[string]string{"skopeo": skopeo})
+}
+
+func TestCrane(t *testing.T) {
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "crane", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// AWS's own helper serves only names of AWS: with --domain amazonaws.com and berth's authority, references to images and this helper work as they are.
+func TestCredentialHelper(t *testing.T) {
+	awscli, crane, helper := need(t, "aws"), need(t, "crane"), need(t, "docker-credential-ecr-login")
+	namespaces(t)
+	script(t, "credential-helper", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane, "docker-credential-ecr-login": helper})
+}
+
+// The same with docker, whose engine has to find and to trust the registry too.
+func TestDockerWithNamesOfAWS(t *testing.T) {
+	awscli, helper := need(t, "aws"), need(t, "docker-credential-ecr-login")
+	namespaces(t)
+	e := engine.Start(t, engine.Options{}) // is there any? The script starts one that knows more.
+	script(t, "docker-aws-names", append(e.Env(""), "AWSCLI="+awscli), map[string]string{"docker": e.Client, "docker-credential-ecr-login": helper})
+}
+
+// Kubernetes asks this provider for the credentials of an image.
+func TestCredentialProvider(t *testing.T) {
+	awscli, crane, provider := need(t, "aws"), need(t, "crane"), need(t, "ecr-credential-provider")
+	namespaces(t)
+	script(t, "credential-provider", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane, "ecr-credential-provider": provider})
+}
+
+var install = map[string]string{
+	"aws":                         "apt-get install awscli",
+	"skopeo":                      "apt-get install skopeo",
+	"crane":                       "make test installs it",
+	"docker-credential-ecr-login": "make test installs it",
+	"ecr-credential-provider":     "make test installs it",
+}
+
+// need finds a program where make test installs it, where Debian does, or on PATH, and skips the test when it is nowhere.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	for _, path := range []string{filepath.Join("../../.tools/bin", name), filepath.Join("/usr/bin", name)} {
+		if _, err := os.Stat(path); err == nil {
+			if path, err = filepath.Abs(path); err == nil {
+				return path
+			}
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not here (%s)", name, install[name])
+	}
+	return path
+}
+
+// namespaces skips a test that needs an /etc/hosts of its own where it cannot have one.
+func namespaces(t *testing.T) {
+	t.Helper()
+	args := append(engine.WithHosts("/etc/hosts"), "true")
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Skipf("a mount namespace cannot be made (it needs root): %v: %s", err, bytes.TrimSpace(out))
+	}
+}
+
+// script runs testdata/NAME.txtar. Its PATH begins with the given programs, aws and berth.
+func script(t *testing.T, name string, env []string, programs map[string]string) {
+	bin := t.TempDir()
+	for program, path := range programs {
+		if err := os.Symlink(path, filepath.Join(bin, program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The aws CLI of Debian 12 does not know AWS_ENDPOINT_URL yet.
+	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte("#!/bin/sh\nexec \"$AWSCLI\" ${AWS_ENDPOINT_URL:+--endpoint-url \"$AWS_ENDPOINT_URL\"} \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Files:               []string{filepath.Join("testdata", name+".txtar")},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			port, err := freePort("127.0.0.1")
+			if err != nil {
+				return err
+			}
+			e.Vars = append(e.Vars,
+				"PATH="+bin+":"+os.Getenv("STORY_BIN")+":"+os.Getenv("PATH"),
+				"HOME="+e.WorkDir,
+				"PORT="+fmt.Sprint(port),
+				"LOOPBACK="+loopback(),
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_CONFIG_FILE="+filepath.Join(e.WorkDir, "aws-config"),
+				"CGO_ENABLED=0", "GOCACHE="+goEnv("GOCACHE"), "GOFLAGS=-buildvcs=false",
+			)
+			e.Vars = append(e.Vars, env...)
+			e.Setenv("DOCKER_CONFIG", filepath.Join(e.WorkDir, "docker"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ready":   ready,
+			"set":     set,
+			"field":   field,
+			"profile": profile,
+			"hosts":   hosts,
+			"layout":  layout,
+			"request": request,
+			// start-docker HOSTS CA starts an engine that sees this as /etc/hosts and trusts only these authorities.
+			"start-docker": func(ts *testscript.TestScript, _ bool, args []string) {
+				if len(args) != 2 {
+					ts.Fatalf("usage: start-docker HOSTS CA")
+				}
+				e := engine.Start(t, engine.Options{Hosts: ts.ReadFile(args[0]), CA: ts.MkAbs(args[1])})
+				ts.Setenv("DOCKER_HOST", e.Host)
+			},
+		},
+	})
+}
+
+func goEnv(name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// loopback finds an address of this machine at which nobody listens on port 443: all of 127.0.0.0/8 is its own.
+func loopback() string {
+	for n := range 250 {
+		address := fmt.Sprintf("127.0.53.%d", n+1)
+		if l, err := net.Listen("tcp", address+":443"); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	return "127.0.53.1"
+}
+
+// ready URL waits until a server answers there.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: ready URL")
+	}
+	var last error
+	for range 300 {
+		answer, err := http.Get(args[0])
+		if err == nil {
+			answer.Body.Close()
+			return
+		}
+		last = err
+		if strings.Contains(err.Error(), "certificate") { // it is there: its certificate is for others to judge
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("no answer: %v", last)
+}
+
+// set NAME FILE sets an environment variable to the content of a file, such as stdout, without the end of the line.
+func set(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: set NAME FILE")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// field NAME FILE KEY... sets an environment variable to a member of the JSON in a file: the keys lead to it, and "*" is any.
+func field(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: field NAME FILE KEY...")
+	}
+	var value any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &value))
+	for _, key := range args[2:] {
+		object, _ := value.(map[string]any)
+		value = object[key]
+		if key == "*" {
+			for _, value = range object {
+				break
+			}
+		}
+	}
+	text, ok := value.(string)
+	if !ok {
+		ts.Fatalf("no text at %v", args[2:])
+	}
+	ts.Setenv(args[0], text)
+}
+
+// profile NAME adds the access key that the last command printed (id and secret, as text) to the credentials file.
+func profile(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: profile NAME")
+	}
+	key := strings.Fields(ts.ReadFile("stdout"))
+	if len(key) != 2 {
+		ts.Fatalf("no access key was printed: %q", key)
+	}
+	f, err := os.OpenFile(ts.Getenv("AWS_SHARED_CREDENTIALS_FILE"), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = fmt.Fprintf(f, "\n[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n", args[0], key[0], key[1])
+	ts.Check(err)
+	ts.Check(f.Close())
+}
+
+// hosts PROGRAM ARGS... is exec with the file hosts in the work folder as /etc/hosts.
+func hosts(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: hosts PROGRAM ARGS...")
+	}
+	all := append(engine.WithHosts(ts.MkAbs("hosts")), args...)
+	err := ts.Exec(all[0], all[1:]...)
+	if (err != nil) != neg {
+		ts.Fatalf("%v: %v", args, err)
+	}
+}
