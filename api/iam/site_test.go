@@ -41,10 +41,15 @@ type site struct {
 	root      *iam.Client
 }
 
-func open(t testing.TB) *site {
+// each runs f on every kind of database.
+func each(t *testing.T, f func(t *testing.T, s *site)) {
+	sqltest.Each(t, func(t *testing.T, dsn string) { f(t, open(t, dsn)) })
+}
+
+func open(t testing.TB, dsn string) *site {
 	t.Helper()
 	s := &site{TB: t}
-	db, err := sql.Open(t.Context(), sqltest.SQLite(t))
+	db, err := sql.Open(t.Context(), dsn)
 	s.ok(err)
 	t.Cleanup(func() { db.Close() })
 	s.log, err = audit.Open(t.Context(), db)

@@ -43,11 +43,11 @@ func (d *Directory) CreateRole(ctx context.Context, n NewRole) (*Role, error) {
 	if err := checkMaxSession(n.MaxSession); err != nil {
 		return nil, err
 	}
-	boundary, err := d.boundaryID(ctx, e.account, n.Boundary)
-	if err != nil {
+	if err := d.authorizeNew(ctx, "iam:CreateRole", "iam:TagRole", creation(e, n.Boundary, n.Tags)); err != nil {
 		return nil, err
 	}
-	if err := d.authorizeNew(ctx, "iam:CreateRole", "iam:TagRole", creation(e, n.Boundary, n.Tags)); err != nil {
+	boundary, err := d.boundaryID(ctx, e.account, n.Boundary)
+	if err != nil {
 		return nil, err
 	}
 	trust, err := d.checkTrust(ctx, n.Trust)
@@ -108,6 +108,19 @@ func (d *Directory) Role(ctx context.Context, name string) (*Role, error) {
 }
 
 func (d *Directory) readRole(ctx context.Context, e *entity) (*Role, error) {
+	r, err := d.readTrust(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	r.Boundary, r.Tags, err = d.boundaryAndTags(ctx, e)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noSuch(KindRole, e.name)
+	}
+	return r, err
+}
+
+// readTrust reads what a role shows of itself in lists.
+func (d *Directory) readTrust(ctx context.Context, e *entity) (*Role, error) {
 	r := e.role()
 	var seconds int64
 	err := d.db.Row(ctx, `SELECT trust, description, max_session FROM iam_role WHERE id = $1`, sql.Args(e.id), &r.Trust, &r.Description, &seconds)
@@ -118,8 +131,7 @@ func (d *Directory) readRole(ctx context.Context, e *entity) (*Role, error) {
 		return nil, err
 	}
 	r.Trust, r.MaxSession = string(d.Render(ctx, []byte(r.Trust))), time.Duration(seconds)*time.Second
-	r.Boundary, r.Tags, err = d.boundaryAndTags(ctx, e)
-	return r, err
+	return r, nil
 }
 
 // Roles returns a page of the roles of the caller's account whose path begins with prefix, by name.
@@ -130,14 +142,13 @@ func (d *Directory) Roles(ctx context.Context, prefix string, p Page) ([]Role, s
 	}
 	out := make([]Role, 0, len(found))
 	for i := range found {
-		r, err := d.readRole(ctx, &found[i])
+		r, err := d.readTrust(ctx, &found[i])
 		if fault.Is(err, fault.NoSuchEntity) {
 			continue // deleted since the page was read
 		}
 		if err != nil {
 			return nil, "", err
 		}
-		r.Boundary, r.Tags = "", nil
 		out = append(out, *r)
 	}
 	return out, next, nil

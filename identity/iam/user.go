@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -33,11 +34,11 @@ func (d *Directory) CreateUser(ctx context.Context, n NewUser) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	boundary, err := d.boundaryID(ctx, e.account, n.Boundary)
-	if err != nil {
+	if err := d.authorizeNew(ctx, "iam:CreateUser", "iam:TagUser", creation(e, n.Boundary, n.Tags)); err != nil {
 		return nil, err
 	}
-	if err := d.authorizeNew(ctx, "iam:CreateUser", "iam:TagUser", creation(e, n.Boundary, n.Tags)); err != nil {
+	boundary, err := d.boundaryID(ctx, e.account, n.Boundary)
+	if err != nil {
 		return nil, err
 	}
 	err = d.commit(ctx, e.account, func(tx *sql.Tx) error {
@@ -111,6 +112,9 @@ func (d *Directory) User(ctx context.Context, name string) (*User, error) {
 	}
 	u := e.user()
 	u.Boundary, u.Tags, err = d.boundaryAndTags(ctx, e)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noSuch(KindUser, name)
+	}
 	return u, err
 }
 
