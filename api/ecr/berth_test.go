@@ -54,7 +54,11 @@ func start(t *testing.T) *berth {
 	}
 	db, err := sql.Open(ctx, sqltest.SQLite(t))
 	check(err)
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	log, err := audit.Open(ctx, db)
 	check(err)
 	t.Cleanup(log.Close)

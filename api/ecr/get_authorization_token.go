@@ -23,7 +23,8 @@ func (a *API) GetAuthorizationToken(ctx context.Context, in *ecr.GetAuthorizatio
 		return nil, err
 	}
 	token := base64.StdEncoding.EncodeToString([]byte("AWS:" + password))
-	registries := in.RegistryIds
+	//lint:ignore SA1019 deprecated for callers, some of whom still send it
+	registries := in.RegistryIds //nolint:staticcheck // the same for golangci-lint
 	if registries == nil {
 		registries = []string{self}
 	}

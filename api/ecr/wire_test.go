@@ -77,8 +77,10 @@ func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {
 	b := start(t)
 	var zipped bytes.Buffer
 	zip := gzip.NewWriter(&zipped)
-	io.WriteString(zip, `{"repositoryName":"app"}`)
-	zip.Close()
+	must(io.WriteString(zip, `{"repositoryName":"app"}`))(t)
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ target, body, exception, message string }{
 		{prefix + "DeleteRepository", `{"repositoryName":"app"}`, "RepositoryNotFoundException", "The repository with name 'app' does not exist in the registry with id '111222333444'"},
 		{prefix + "DeleteRepository", `{}`, "InvalidParameterException", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must not be null'"},
