@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/berth-registry/berth/api/ecr"
+	"github.com/berth-registry/berth/api/iam"
+	"github.com/berth-registry/berth/api/sts"
 	"github.com/berth-registry/berth/lang/awswire"
 )
 
@@ -54,6 +56,10 @@ func bound(t *testing.T) []service {
 	}
 	s, err := ecr.Service(&ecr.API{})
 	add("Amazon ECR, private registries (ecr)", s, err)
+	s, err = iam.Service(&iam.API{})
+	add("AWS Identity and Access Management (iam)", s, err)
+	s, err = sts.Service(&sts.API{})
+	add("AWS Security Token Service (sts)", s, err)
 	return list
 }
 
