@@ -50,7 +50,7 @@ func compileConditions(n *node, variables bool) []condition {
 	var out []condition
 	for i := range n.members {
 		m := &n.members[i]
-		if overridden(n.members, i) {
+		if m.overridden {
 			continue
 		}
 		op := parseOperator(m.key)
@@ -60,7 +60,7 @@ func compileConditions(n *node, variables bool) []condition {
 		}
 		for j := range m.value.members {
 			entry := &m.value.members[j]
-			if overridden(m.value.members, j) {
+			if entry.overridden {
 				continue
 			}
 			c := condition{operator: op, written: m.key, name: entry.key, key: strings.ToLower(entry.key)}
@@ -73,16 +73,6 @@ func compileConditions(n *node, variables bool) []condition {
 		}
 	}
 	return out
-}
-
-// overridden reports whether a later member has the same key.
-func overridden(members []member, i int) bool {
-	for j := i + 1; j < len(members); j++ {
-		if members[j].key == members[i].key {
-			return true
-		}
-	}
-	return false
 }
 
 func compileOperand(c comparison, text string, variables bool) operand {

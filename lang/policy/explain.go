@@ -76,7 +76,7 @@ func Explain(r *Request, s *Set) []LayerResult {
 	e := newEvaluation(r, s)
 	decision := Evaluate(r, s)
 	p := r.Principal
-	var out []LayerResult
+	out := make([]LayerResult, 0, len(s.SCP)+len(s.RCP)+6)
 	add := func(layer Layer, kind layerKind, target string, binds bool, policies []Attached) {
 		out = append(out, e.explainLayer(layer, kind, target, binds, policies, &decision))
 	}
@@ -139,7 +139,15 @@ func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, bi
 		out.Result = "exempt"
 		return out
 	}
-	best := unnamed
+	best, count := unnamed, 0
+	for i := range policies {
+		if policies[i].Policy != nil {
+			count += len(policies[i].Policy.statements)
+		}
+	}
+	if count > 0 {
+		out.Statements = make([]StatementResult, 0, count)
+	}
 	for i := range policies {
 		a := &policies[i]
 		if a.Policy == nil {
@@ -147,9 +155,9 @@ func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, bi
 		}
 		for j := range a.Policy.statements {
 			s := &a.Policy.statements[j]
-			result := e.explainStatement(a, j, s, kind)
-			class := e.applies(s, kind)
-			result.Applies = s.effect != noEffect && class != unnamed
+			out.Statements = append(out.Statements, StatementResult{})
+			result := &out.Statements[len(out.Statements)-1]
+			class := e.explainStatement(result, a, j, s, kind)
 			if result.Applies {
 				if s.effect == deny {
 					out.Result = "deny"
@@ -158,7 +166,6 @@ func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, bi
 				}
 			}
 			result.Deciding = d.Statement == j && d.Layer == layer && d.Policy == a.Name && d.PolicyARN == a.ARN && d.Sid == s.sid && result.Applies && d.Allowed == (s.effect == allow)
-			out.Statements = append(out.Statements, result)
 		}
 	}
 	if kind.withPrincipal() {
@@ -200,19 +207,24 @@ func (s *StatementResult) failing() int {
 	return count
 }
 
-func (e *evaluation) explainStatement(a *Attached, index int, s *statement, kind layerKind) StatementResult {
-	out := StatementResult{
-		Policy: a.Name, PolicyARN: a.ARN, Statement: index, Sid: s.sid, Effect: s.effect.String(),
-		Action: e.explainAction(s), Resource: e.explainResource(s, kind),
-	}
+// explainStatement fills out and returns how the statement names the caller.
+func (e *evaluation) explainStatement(out *StatementResult, a *Attached, index int, s *statement, kind layerKind) class {
+	out.Policy, out.PolicyARN, out.Statement, out.Sid, out.Effect = a.Name, a.ARN, index, s.sid, s.effect.String()
+	out.Action, out.Resource = e.explainAction(s), e.explainResource(s, kind)
+	class := direct
 	if kind.withPrincipal() {
-		part := e.explainPrincipal(s, kind)
-		out.Principal = &part
+		class = s.principalClass(e.request.Principal, kind, e.set.HasBoundary)
+		out.Principal = e.explainPrincipal(s, class)
+	}
+	out.Applies = s.effect != noEffect && out.Action.Matched && out.Resource.Matched && class != unnamed
+	if len(s.conditions) > 0 {
+		out.Conditions = make([]ConditionResult, len(s.conditions))
 	}
 	for i := range s.conditions {
-		out.Conditions = append(out.Conditions, s.conditions[i].explain(e.request.Context))
+		s.conditions[i].explain(&out.Conditions[i], e.request.Context)
+		out.Applies = out.Applies && out.Conditions[i].Matched
 	}
-	return out
+	return class
 }
 
 func (e *evaluation) explainAction(s *statement) Part {
@@ -251,9 +263,8 @@ func (e *evaluation) explainResource(s *statement, kind layerKind) Part {
 	return part
 }
 
-func (e *evaluation) explainPrincipal(s *statement, kind layerKind) Part {
-	class := s.principalClass(e.request.Principal, kind, e.set.HasBoundary)
-	part := Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
+func (e *evaluation) explainPrincipal(s *statement, class class) *Part {
+	part := &Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
 	for i := range s.principals {
 		if v := &s.principals[i]; v.names(e.request.Principal) != unnamed {
 			part.Value = v.written
@@ -288,8 +299,8 @@ func (p *Part) explainMismatch(has, not bool) {
 	}
 }
 
-func (c *condition) explain(context Context) ConditionResult {
-	out := ConditionResult{Operator: c.written, Key: c.name, Matched: c.holds(context)}
+func (c *condition) explain(out *ConditionResult, context Context) {
+	out.Operator, out.Key, out.Matched = c.written, c.name, c.holds(context)
 	value := lookup(context, c.key)
 	switch {
 	case !value.Present:
@@ -300,6 +311,9 @@ func (c *condition) explain(context Context) ConditionResult {
 		out.Request = []string{value.One}
 	}
 	bad, unresolved := false, false
+	if len(c.values) > 0 {
+		out.Values = make([]PolicyValue, 0, len(c.values))
+	}
 	for i := range c.values {
 		o := &c.values[i]
 		v := PolicyValue{Value: o.text}
@@ -345,7 +359,6 @@ func (c *condition) explain(context Context) ConditionResult {
 	default:
 		out.Reason = "value_differs"
 	}
-	return out
 }
 
 // spell writes resolved tokens as text again.

@@ -41,8 +41,27 @@ func syntaxError(source string, offset int, hint, format string, args ...any) *S
 
 // position turns a byte offset into line and column, both from 1, columns in code points (IAMP-6.5).
 func position(source string, offset int) (line, column int) {
-	before := source[:min(offset, len(source))]
-	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+	l := locator{source: source, line: 1, column: 1}
+	return l.at(offset)
+}
+
+// locator finds line and column of offsets that come in ascending order, in one pass over the source.
+type locator struct {
+	source               string
+	offset, line, column int
+}
+
+func (l *locator) at(offset int) (line, column int) {
+	if offset < l.offset || l.line == 0 {
+		*l = locator{source: l.source, line: 1, column: 1}
+	}
+	between := l.source[l.offset:min(offset, len(l.source))]
+	if lines := strings.Count(between, "\n"); lines > 0 {
+		l.line, l.column = l.line+lines, 1
+		between = between[strings.LastIndexByte(between, '\n')+1:]
+	}
+	l.offset, l.column = offset, l.column+utf8.RuneCountInString(between)
+	return l.line, l.column
 }
 
 type kind uint8
@@ -71,9 +90,10 @@ type node struct {
 }
 
 type member struct {
-	key   string
-	start int // offset of the key
-	value node
+	key        string
+	start      int  // offset of the key
+	overridden bool // a later member has the same key: readers of JSON see only that one
+	value      node
 }
 
 // get returns the member with this key. Of duplicates the last counts, as in every common JSON reader.
@@ -226,6 +246,7 @@ func (r *reader) object() (node, error) {
 			}
 			r.pos++
 			n.end = r.pos
+			n.markOverridden()
 			return n, nil
 		}
 		if r.pos >= len(r.source) || r.source[r.pos] != '"' {
@@ -248,6 +269,19 @@ func (r *reader) object() (node, error) {
 		if comma, err = r.comma('}'); err != nil {
 			return n, err
 		}
+	}
+}
+
+func (n *node) markOverridden() {
+	if len(n.members) < 2 {
+		return
+	}
+	last := make(map[string]int, len(n.members))
+	for i := range n.members {
+		if before, ok := last[n.members[i].key]; ok {
+			n.members[before].overridden = true
+		}
+		last[n.members[i].key] = i
 	}
 }
 

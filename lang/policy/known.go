@@ -16,6 +16,18 @@ var serviceList string
 type known struct {
 	actions  map[string]map[string]string // service, lower-case action: canonical action
 	services []string
+	hints    int // given so far
+}
+
+// maxHints bounds the search for what was meant: it costs far more than to see that a name is wrong.
+const maxHints = 100
+
+// nearest is the function of that name, until enough has been said.
+func (k *known) nearest(name string, candidates []string) string {
+	if k.hints++; k.hints > maxHints {
+		return ""
+	}
+	return nearest(name, candidates)
 }
 
 func newKnown() *known {
@@ -37,6 +49,14 @@ func newKnown() *known {
 	return k
 }
 
+// didYouMean words the nearest candidate as a question, "" if none is near.
+func (k *known) didYouMean(name string, candidates []string) string {
+	if near := k.nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
 // action says whether the action of a service that we know in full exists, or some action matches its wildcards; hint is the nearest that does.
 func (k *known) action(service, name string) (ok bool, hint string) {
 	names := k.actions[strings.ToLower(service)]
@@ -56,11 +76,14 @@ func (k *known) action(service, name string) (ok bool, hint string) {
 		}
 		return false, ""
 	}
+	if k.hints >= maxHints {
+		return false, ""
+	}
 	candidates := make([]string, 0, len(names))
 	for _, canonical := range names {
 		candidates = append(candidates, canonical)
 	}
-	if near := nearest(name, candidates); near != "" {
+	if near := k.nearest(name, candidates); near != "" {
 		return false, "did you mean " + strings.ToLower(service) + ":" + near + "?"
 	}
 	return false, ""
@@ -71,7 +94,7 @@ func (k *known) service(name string) (ok bool, hint string) {
 	if slices.Contains(k.services, strings.ToLower(name)) {
 		return true, ""
 	}
-	if near := nearest(name, []string{"ecr", "iam", "sts", "organizations", "ecr-public", "kms", "s3"}); near != "" {
+	if near := k.nearest(name, []string{"ecr", "iam", "sts", "organizations", "ecr-public", "kms", "s3"}); near != "" {
 		return false, "did you mean " + near + "?"
 	}
 	return false, ""

@@ -65,6 +65,7 @@ func Parse(document []byte) (*Policy, error) {
 		return nil, syntaxError(source, root.start, "", "a policy is a JSON object, not %s", root.kind)
 	}
 	p := &Policy{source: source}
+	places := locator{source: source}
 	variables := false
 	if version := root.get("Version"); version != nil {
 		variables = version.kind == kindString && version.text == "2012-10-17" // IAMP-2.3
@@ -75,7 +76,7 @@ func Parse(document []byte) (*Policy, error) {
 			if statements.kind == kindArray {
 				path = fmt.Sprintf("Statement[%d]", i)
 			}
-			p.statements = append(p.statements, p.compileStatement(&item, path, variables))
+			p.statements = append(p.statements, p.compileStatement(&item, path, variables, &places))
 		}
 	}
 	return p, nil
@@ -125,7 +126,7 @@ func appendQuoted(out []byte, s string) []byte {
 	return append(out, '"')
 }
 
-func (p *Policy) compileStatement(n *node, path string, variables bool) statement {
+func (p *Policy) compileStatement(n *node, path string, variables bool, places *locator) statement {
 	var s statement
 	if n.kind != kindObject {
 		return s
@@ -161,7 +162,7 @@ func (p *Policy) compileStatement(n *node, path string, variables bool) statemen
 	if s.hasPrincipal, s.notPrincipals = value != nil, not; value != nil {
 		s.principals = compilePrincipals(value)
 	}
-	p.collectPrincipals(n, path)
+	p.collectPrincipals(n, path, places)
 	if conditions := n.get("Condition"); conditions != nil {
 		s.conditions = compileConditions(conditions, variables)
 	}
@@ -178,12 +179,12 @@ func either(n *node, positive, negative string) (value *node, not bool) {
 }
 
 // collectPrincipals notes every principal value for Principals and Rewrite, those of duplicate elements too: a rewrite must reach them all.
-func (p *Policy) collectPrincipals(statement *node, path string) {
+func (p *Policy) collectPrincipals(statement *node, path string, places *locator) {
 	add := func(key string, n *node, path string, not bool) {
 		if n.kind != kindString {
 			return
 		}
-		line, column := position(p.source, n.start)
+		line, column := places.at(n.start)
 		p.principals = append(p.principals, PrincipalRef{
 			Key: key, Value: n.text, Offset: n.start, Line: line, Column: column, Path: path, Not: not, end: n.end,
 		})

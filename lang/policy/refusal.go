@@ -147,14 +147,14 @@ func wellFormedStatement(s *node) bool {
 	}
 	for i := range conditions.members {
 		m := &conditions.members[i]
-		if m.value.kind != kindObject || overridden(conditions.members, i) {
+		if m.value.kind != kindObject || m.overridden {
 			return false
 		}
 		if len(m.value.members) > 0 && !operatorOfIAM(m.key) {
 			return false
 		}
 		for j := range m.value.members {
-			if overridden(m.value.members, j) {
+			if m.value.members[j].overridden {
 				return false
 			}
 			for _, item := range m.value.members[j].value.list() {
@@ -182,7 +182,7 @@ func unique(n *node, keys ...string) bool {
 		for _, key := range keys {
 			known = known || key == n.members[i].key
 		}
-		if !known || overridden(n.members, i) {
+		if !known || n.members[i].overridden {
 			return false
 		}
 	}

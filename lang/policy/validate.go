@@ -67,8 +67,16 @@ func Validate(document []byte, kind Kind) []Finding {
 	v := &validator{kind: kind, known: newKnown()}
 	v.document(document)
 	slices.SortStableFunc(v.findings, func(a, b Finding) int { return a.Offset - b.Offset })
+	places := locator{source: v.source}
+	for i := range v.findings {
+		f := &v.findings[i]
+		f.Line, f.Column = places.at(f.Offset)
+	}
 	return v.findings
 }
+
+// maxFindings bounds what is said about a hostile document. Nobody reads on.
+const maxFindings = 250
 
 type validator struct {
 	kind      Kind
@@ -77,24 +85,33 @@ type validator struct {
 	variables bool // version 2012-10-17
 	sids      map[string]bool
 	findings  []Finding
+	refused   bool
 }
 
-func (v *validator) add(level, code, path string, offset int, hint, format string, args ...any) *Finding {
-	line, column := position(v.source, offset)
+// finding adds a finding; refuses says that it keeps the document from being stored. Line and column follow at the end.
+func (v *validator) finding(refuses bool, level, code, path string, offset int, hint, format string, args ...any) {
+	if len(v.findings) >= maxFindings && (v.refused || !refuses) {
+		return
+	}
+	v.refused = v.refused || refuses
 	v.findings = append(v.findings, Finding{
-		Code: code, Level: level, Path: path, Offset: offset, Line: line, Column: column, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Code: code, Level: level, Path: path, Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint, refuses: refuses,
 	})
-	return &v.findings[len(v.findings)-1]
+}
+
+// add adds a finding that does not keep the document from being stored.
+func (v *validator) add(level, code, path string, offset int, hint, format string, args ...any) {
+	v.finding(false, level, code, path, offset, hint, format, args...)
 }
 
 // refuse adds an error that keeps the document from being stored.
 func (v *validator) refuse(code, path string, offset int, hint, format string, args ...any) {
-	v.add(LevelError, code, path, offset, hint, format, args...).refuses = true
+	v.finding(true, LevelError, code, path, offset, hint, format, args...)
 }
 
 // refuseIf adds an error that keeps the document from being stored as one of kinds.
 func (v *validator) refuseIf(refuses bool, code, path string, offset int, hint, format string, args ...any) {
-	v.add(LevelError, code, path, offset, hint, format, args...).refuses = refuses
+	v.finding(refuses, LevelError, code, path, offset, hint, format, args...)
 }
 
 // is reports whether the document is of one of kinds.
@@ -108,10 +125,7 @@ func (v *validator) document(document []byte) {
 	v.source = source
 	if err != nil {
 		syntax := err.(*SyntaxError)
-		v.findings = append(v.findings, Finding{
-			Code: "JSON_SYNTAX_ERROR", Level: LevelError, Offset: syntax.Offset, Line: syntax.Line, Column: syntax.Column, Hint: syntax.Hint, refuses: true,
-			Message: fmt.Sprintf("Fix the JSON syntax error at index %d line %d column %d: %s.", syntax.Offset, syntax.Line, syntax.Column, syntax.Message),
-		})
+		v.refuse("JSON_SYNTAX_ERROR", "", syntax.Offset, syntax.Hint, "Fix the JSON syntax error at index %d line %d column %d: %s.", syntax.Offset, syntax.Line, syntax.Column, syntax.Message)
 		return
 	}
 	if root.kind != kindObject {
@@ -122,7 +136,7 @@ func (v *validator) document(document []byte) {
 	v.duplicates(&root, "")
 	for i := range root.members {
 		if m := &root.members[i]; m.key != "Version" && m.key != "Id" && m.key != "Statement" {
-			v.refuse("INVALID_POLICY_ELEMENT", m.key, m.start, didYouMean(m.key, []string{"Version", "Id", "Statement"}), "The policy element %s is not valid.", m.key)
+			v.refuse("INVALID_POLICY_ELEMENT", m.key, m.start, v.known.didYouMean(m.key, []string{"Version", "Id", "Statement"}), "The policy element %s is not valid.", m.key)
 		}
 	}
 	v.version(&root)
@@ -178,7 +192,7 @@ func (v *validator) size() {
 	}
 	over := func(size, limit int, refuses bool, what string) {
 		if size > limit {
-			v.add(LevelError, "POLICY_SIZE_EXCEEDED", "", 0, "", "The policy has %d characters; %s may have %d.", size, what, limit).refuses = refuses
+			v.refuseIf(refuses, "POLICY_SIZE_EXCEEDED", "", 0, "", "The policy has %d characters; %s may have %d.", size, what, limit)
 		}
 	}
 	switch v.kind {
@@ -243,13 +257,6 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func didYouMean(name string, candidates []string) string {
-	if near := nearest(name, candidates); near != "" {
-		return "did you mean " + near + "?"
-	}
-	return ""
-}
-
 func (v *validator) version(root *node) {
 	version := root.get("Version")
 	switch {
@@ -279,7 +286,7 @@ func (v *validator) statement(n *node, path string) {
 	}
 	for i := range n.members {
 		if m := &n.members[i]; !slices.Contains(statementElements(), m.key) {
-			v.refuse("INVALID_POLICY_ELEMENT", join(path, m.key), m.start, didYouMean(m.key, statementElements()), "The element %s is not valid in a statement.", m.key)
+			v.refuse("INVALID_POLICY_ELEMENT", join(path, m.key), m.start, v.known.didYouMean(m.key, statementElements()), "The element %s is not valid in a statement.", m.key)
 		}
 	}
 	for _, pair := range [][2]string{{"Action", "NotAction"}, {"Resource", "NotResource"}, {"Principal", "NotPrincipal"}} {
@@ -333,7 +340,7 @@ func (v *validator) effect(n *node, path string) effect {
 	case value.text == "Deny":
 		return deny
 	default:
-		v.refuse("INVALID_EFFECT", path+".Effect", value.start, didYouMean(value.text, []string{"Allow", "Deny"}), "The Effect %q is neither Allow nor Deny.", value.text)
+		v.refuse("INVALID_EFFECT", path+".Effect", value.start, v.known.didYouMean(value.text, []string{"Allow", "Deny"}), "The Effect %q is neither Allow nor Deny.", value.text)
 	}
 	return noEffect
 }

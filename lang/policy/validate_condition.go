@@ -77,7 +77,7 @@ func (v *validator) operator(m *member, path string) operator {
 	case op.comparison == unknownOperator && strings.HasSuffix(strings.ToLower(m.key), "nullifexists"):
 		v.refuseIf(v.strict(), "NULL_WITH_IF_EXISTS", path, m.start, "write Null", "Null itself tests whether a key exists: it takes no IfExists.")
 	case op.comparison == unknownOperator:
-		v.refuseIf(refuses, "INVALID_CONDITION_OPERATOR", path, m.start, operatorHint(m.key), "The condition operator %s does not exist.", m.key)
+		v.refuseIf(refuses, "INVALID_CONDITION_OPERATOR", path, m.start, v.operatorHint(m.key), "The condition operator %s does not exist.", m.key)
 	case op.canonical != m.key:
 		v.refuseIf(refuses, "INVALID_CONDITION_OPERATOR", path, m.start, "write "+op.canonical, "The condition operator %s is spelt %s.", m.key, op.canonical)
 	case op.comparison == null && op.qualifier != single:
@@ -86,11 +86,11 @@ func (v *validator) operator(m *member, path string) operator {
 	return op
 }
 
-func operatorHint(name string) string {
+func (v *validator) operatorHint(name string) string {
 	prefix, rest, ok := strings.Cut(name, ":")
 	if !ok {
 		prefix, rest = "", name
-	} else if prefix = nearest(prefix, []string{"ForAllValues", "ForAnyValue"}); prefix != "" {
+	} else if prefix = v.known.nearest(prefix, []string{"ForAllValues", "ForAnyValue"}); prefix != "" {
 		prefix += ":"
 	}
 	suffix := ""
@@ -101,7 +101,7 @@ func operatorHint(name string) string {
 	for _, op := range baseOperators() {
 		names = append(names, op.canonical)
 	}
-	if near := nearest(rest, names); near != "" {
+	if near := v.known.nearest(rest, names); near != "" {
 		return "did you mean " + prefix + near + suffix + "?"
 	}
 	return ""
@@ -126,7 +126,7 @@ func (v *validator) conditionKey(op operator, m *member, path string) conditionK
 	}
 	switch {
 	case !known && service == "aws":
-		v.add(LevelError, "INVALID_GLOBAL_CONDITION_KEY", path, m.start, didYouMean(m.key, globalNames()), "The global condition key %s does not exist.", m.key)
+		v.add(LevelError, "INVALID_GLOBAL_CONDITION_KEY", path, m.start, v.known.didYouMean(m.key, globalNames()), "The global condition key %s does not exist.", m.key)
 		return unknown
 	case !known:
 		v.add(LevelError, "INVALID_SERVICE_CONDITION_KEY", path, m.start, "", "The service %s has no condition key %s.", service, m.key)
@@ -198,10 +198,11 @@ func (v *validator) conditionValue(op operator, m *member, n *node, path string)
 	if !o.valid {
 		switch op.comparison {
 		case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
-			f := v.add(LevelWarning, "INVALID_DATE_VALUE", path, n.start, "2026-01-31T23:59:59Z", "The value %q is no date: the condition is never true.", n.text)
+			level := LevelWarning
 			if v.strict() {
-				f.Level, f.refuses = LevelError, true
+				level = LevelError
 			}
+			v.finding(v.strict(), level, "INVALID_DATE_VALUE", path, n.start, "2026-01-31T23:59:59Z", "The value %q is no date: the condition is never true.", n.text)
 		default:
 			v.refuseIf(v.strict(), "INVALID_CONDITION_DATA_TYPE", path, n.start, valueHint(op.comparison), "The value %q is not what %s compares.", n.text, op.canonical)
 		}

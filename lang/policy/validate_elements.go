@@ -221,7 +221,7 @@ func (v *validator) resource(n *node, path string) {
 		v.refuseIf(refuses && !strings.Contains(n.text, "*"), "MISSING_ARN_FIELD", path, n.start, "arn:partition:service:region:account:resource", "The ARN %q has %d of its 6 parts.", n.text, count)
 		return
 	case !validPartition(parts[1]):
-		v.refuseIf(refuses, "INVALID_PARTITION", path, n.start, didYouMean(parts[1], []string{"aws", "aws-cn", "aws-us-gov"}), "The partition %q of the ARN does not exist.", parts[1])
+		v.refuseIf(refuses, "INVALID_PARTITION", path, n.start, v.known.didYouMean(parts[1], []string{"aws", "aws-cn", "aws-us-gov"}), "The partition %q of the ARN does not exist.", parts[1])
 	case parts[2] == "":
 		v.refuseIf(refuses, "MISSING_ARN_FIELD", path, n.start, "", "The ARN %q names no service.", n.text)
 	case parts[5] == "":

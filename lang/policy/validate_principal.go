@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/berth-registry/berth/lang/arn"
@@ -72,7 +71,7 @@ func (v *validator) principals(n *node, path string, effect effect) {
 				v.refuse("UNSUPPORTED_PRINCIPAL", path, m.start, "", "Canonical users are not supported in policies of this type.")
 			}
 		default:
-			v.refuse("INVALID_PRINCIPAL_KEY", path, m.start, didYouMean(m.key, []string{"AWS", "Service", "Federated"}), "The principal key %s is not valid.", m.key)
+			v.refuse("INVALID_PRINCIPAL_KEY", path, m.start, v.known.didYouMean(m.key, []string{"AWS", "Service", "Federated"}), "The principal key %s is not valid.", m.key)
 			continue
 		}
 		v.strings(&m.value, path, check)
@@ -107,16 +106,17 @@ func (v *validator) denyNotPrincipal(value *node, path string) {
 	if list == nil {
 		return
 	}
-	var listed []string
+	listed := map[string]bool{}
 	for _, item := range list.list() {
-		listed = append(listed, item.text)
+		listed[item.text] = true
 	}
-	for _, text := range listed {
+	for _, item := range list.list() {
+		text := item.text
 		a, err := arn.Parse(text)
 		if err != nil || a.Resource == "root" {
 			continue
 		}
-		if !slices.Contains(listed, a.Account) && !slices.Contains(listed, "arn:"+a.Partition+":iam::"+a.Account+":root") {
+		if !listed[a.Account] && !listed["arn:"+a.Partition+":iam::"+a.Account+":root"] {
 			v.add(LevelWarning, "DENY_NOT_PRINCIPAL_INCOMPLETE", path, value.start, "list "+a.Account+" too, or use a condition on aws:PrincipalArn",
 				"Deny with NotPrincipal that lists %s without its account may deny it all the same.", text)
 			return
@@ -154,7 +154,7 @@ func (v *validator) awsPrincipal(n *node, path string) {
 	case strings.ContainsAny(text, "*?"):
 		v.refuse("UNSUPPORTED_WILDCARD_IN_PRINCIPAL", path, n.start, `write "*" and a condition on aws:PrincipalArn`, "The principal %q holds a wildcard; only a whole * is one.", text)
 	case !validPartition(a.Partition):
-		v.refuse("INVALID_PARTITION", path, n.start, didYouMean(a.Partition, []string{"aws", "aws-cn", "aws-us-gov"}), "The partition %q of the principal does not exist.", a.Partition)
+		v.refuse("INVALID_PARTITION", path, n.start, v.known.didYouMean(a.Partition, []string{"aws", "aws-cn", "aws-us-gov"}), "The partition %q of the principal does not exist.", a.Partition)
 	case !arn.IsAccount(a.Account):
 		v.refuse("INVALID_ARN_ACCOUNT", path, n.start, "an account id has twelve digits", "The account %q of the principal is not valid.", a.Account)
 	case a.Service == "iam" && class == "group":

@@ -180,3 +180,27 @@ func TestRefusalOfTrust(t *testing.T) {
 		}
 	}
 }
+
+// H81 and hostile input: a document full of mistakes takes time in proportion to its length, and says only so much. What is quadratic
+// anywhere in this takes minutes.
+func TestHostileDocumentsAreBounded(t *testing.T) {
+	for name, document := range map[string]string{
+		"sids":       `{"Version":"2012-10-17","Statement":[` + strings.Repeat(`{"Sid":"a"},`, 30000) + `{}]}`,
+		"keys":       `{"Version":"2012-10-17","Statement":{"Condition":{"StringEquals":{` + strings.Repeat(`"a:b":"",`, 90000) + `"x":1}}}}`,
+		"actions":    `{"Version":"2012-10-17","Statement":{"Action":[` + strings.Repeat(`"ecr:Zzzz","ecr:Zzz*",`, 30000) + `"x"]}}`,
+		"principals": `{"Version":"2012-10-17","Statement":{"Principal":{"AWS":[` + strings.Repeat(`"x",`, 90000) + `"x"]}}}`,
+		"exceptions": `{"Version":"2012-10-17","Statement":{"Effect":"Deny","NotPrincipal":{"AWS":[` + strings.Repeat(`"arn:aws:iam::111122223333:role/r",`, 20000) + `"111122223333"]}}}`,
+	} {
+		for _, kind := range []Kind{Repository, Identity} {
+			if found := Validate([]byte(document), kind); len(found) == 0 || len(found) > maxFindings+1 {
+				t.Errorf("%s as %s: %d findings", name, kind, len(found))
+			}
+			if Refusal([]byte(document), kind) == "" {
+				t.Errorf("%s may be stored as %s", name, kind)
+			}
+		}
+		if _, err := Parse([]byte(document)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -81,7 +81,8 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s: %s %s of %s = %v", rule, operator, policyValues, request, got)
 		}
 		// What a person is told must be what was decided.
-		if got := p.statements[0].conditions[0].explain(context); got.Matched != want || (strings.HasPrefix(got.Reason, "matched") != want) {
+		var got ConditionResult
+		if p.statements[0].conditions[0].explain(&got, context); got.Matched != want || (strings.HasPrefix(got.Reason, "matched") != want) {
 			t.Errorf("%s: %s %s of %s is explained as %+v", rule, operator, policyValues, request, got)
 		}
 	}
