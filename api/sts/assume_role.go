@@ -30,7 +30,7 @@ func (a *API) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 		Credentials: showCredentials(&got.TemporaryCredentials), AssumedRoleUser: &types.AssumedRoleUser{AssumedRoleId: aws.String(got.ID), Arn: aws.String(got.ARN)},
 	}
 	if got.Packed > 0 {
-		out.PackedPolicySize = aws.Int32(int32(got.Packed))
+		out.PackedPolicySize = aws.Int32(int32(got.Packed)) //nolint:staticcheck // the clients of today read it (STS-6)
 	}
 	if got.SourceIdentity != "" {
 		out.SourceIdentity = aws.String(got.SourceIdentity)

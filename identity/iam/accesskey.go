@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -26,8 +25,6 @@ type AccessKeyUse struct {
 	At              time.Time // zero if never
 	Service, Region string
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // insertAccessKey makes a key and its row.
 func (d *Directory) insertAccessKey(tx *sql.Tx, account, owner string, now time.Time) (*AccessKey, error) {

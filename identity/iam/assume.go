@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -174,7 +175,7 @@ func (c *Call) sessionLifetime(wanted, most time.Duration) (time.Duration, error
 	case wanted == 0:
 		return time.Hour, nil
 	case wanted < 15*time.Minute || wanted > 12*time.Hour:
-		return 0, invalidValue(itoa(int(wanted/time.Second)), "durationSeconds", "Member must have value between 900 and 43200")
+		return 0, invalidValue(strconv.Itoa(int(wanted/time.Second)), "durationSeconds", "Member must have value between 900 and 43200")
 	case c.Principal.Type == policy.AssumedRole && wanted > time.Hour:
 		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	case wanted > most:
@@ -187,7 +188,7 @@ func (c *Call) sessionLifetime(wanted, most time.Duration) (time.Duration, error
 func (c *Call) sessionDetails(in *AssumeRole) (*sessionDetails, error) {
 	if err := checkTags(in.Tags); err != nil {
 		if fault.Is(err, fault.LimitExceeded) {
-			return nil, invalidValue(itoa(len(in.Tags)), "tags", "Member must have length less than or equal to "+itoa(mostTags))
+			return nil, invalidValue(strconv.Itoa(len(in.Tags)), "tags", "Member must have length less than or equal to "+strconv.Itoa(mostTags))
 		}
 		return nil, err
 	}
@@ -232,7 +233,7 @@ func (d *Directory) sessionPolicies(ctx context.Context, account string, in *Ass
 		}
 	}
 	if len(in.PolicyARNs) > mostSessionPolicies {
-		return nil, invalidValue(itoa(len(in.PolicyARNs)), "policyArns", "Member must have length less than or equal to "+itoa(mostSessionPolicies))
+		return nil, invalidValue(strconv.Itoa(len(in.PolicyARNs)), "policyArns", "Member must have length less than or equal to "+strconv.Itoa(mostSessionPolicies))
 	}
 	for _, policyARN := range in.PolicyARNs {
 		id, err := d.attachable(ctx, account, policyARN)

@@ -157,7 +157,7 @@ func (d *Directory) readTemporary(tx *sql.Tx, c *credential) error {
 	}
 	c.Principal = &policy.Principal{
 		Type: policy.AssumedRole, ARN: sessionARN(c.account, name, s.Name), Account: c.account, ID: owner,
-		RoleARN: arn.IAM(c.account, "role"+path+name), ServiceLinked: strings.HasPrefix(path, "/aws-service-role/"),
+		RoleARN: arn.IAM(c.account, "role"+path+name), ServiceLinked: strings.HasPrefix(path, serviceRolePath),
 	}
 	s.userID = owner + ":" + s.Name
 	return d.readDetails(tx, s, text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ var (
 // checkName holds a name to IAM-3.
 func checkName(k Kind, name string) error {
 	if len(name) > k.longestName() || !nameForm.MatchString(name) {
-		return invalidValue(name, k.String()+"Name", `Member must satisfy regular expression pattern: [\w+=,.@-]+ and have length less than or equal to `+itoa(k.longestName()))
+		return invalidValue(name, k.String()+"Name", `Member must satisfy regular expression pattern: [\w+=,.@-]+ and have length less than or equal to `+strconv.Itoa(k.longestName()))
 	}
 	return nil
 }

@@ -54,9 +54,9 @@ func loadManaged() (*awsManaged, error) {
 		{"/", "AmazonElasticContainerRegistryPublicFullAccess", "v1", "2020-12-01", "Provides administrative access to Amazon ECR Public resources."},
 		{"/", "AmazonElasticContainerRegistryPublicPowerUser", "v1", "2020-12-01", "Provides full access to Amazon ECR Public repositories, but does not allow repository deletion or policy changes."},
 		{"/", "AmazonElasticContainerRegistryPublicReadOnly", "v1", "2020-12-01", "Provides read-only access to Amazon ECR Public repositories."},
-		{"/aws-service-role/", "ECRReplicationServiceRolePolicy", "v1", "2020-12-04", "Allows Amazon ECR to replicate images."},
-		{"/aws-service-role/", "AWSECRPullThroughCache_ServiceRolePolicy", "v3", "2025-03-06", "Allows Amazon ECR to fill pull through caches."},
-		{"/aws-service-role/", "ECRTemplateServiceRolePolicy", "v1", "2024-06-19", "Allows Amazon ECR to create repositories from templates."},
+		{serviceRolePath, "ECRReplicationServiceRolePolicy", "v1", "2020-12-04", "Allows Amazon ECR to replicate images."},
+		{serviceRolePath, "AWSECRPullThroughCache_ServiceRolePolicy", "v3", "2025-03-06", "Allows Amazon ECR to fill pull through caches."},
+		{serviceRolePath, "ECRTemplateServiceRolePolicy", "v1", "2024-06-19", "Allows Amazon ECR to create repositories from templates."},
 	} {
 		text, err := managedDocuments.ReadFile("managed/" + row.name + ".json")
 		if err != nil {
@@ -72,7 +72,7 @@ func loadManaged() (*awsManaged, error) {
 		}
 		p := &awsPolicy{document: string(text), compiled: compiled, ManagedPolicy: ManagedPolicy{
 			ARN: awsPolicyARN + row.path + row.name, Name: row.name, Path: row.path, Description: row.description,
-			Version: row.version, Attachable: row.path != "/aws-service-role/", Created: made, Updated: made,
+			Version: row.version, Attachable: row.path != serviceRolePath, Created: made, Updated: made,
 		}}
 		sum := sha256.Sum256([]byte(p.ARN)) // the same id in every database, so that attachments outlive a new berth
 		p.ID = policyPrefix + base32Text.EncodeToString(sum[:])[:17]

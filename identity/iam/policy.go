@@ -92,7 +92,7 @@ func (d *Directory) CreatePolicy(ctx context.Context, name, path, description, d
 	if err := d.authorizeNew(ctx, "iam:CreatePolicy", "iam:TagPolicy", &r); err != nil {
 		return nil, err
 	}
-	return p, d.commit(ctx, account, func(tx *sql.Tx) error {
+	err = d.commit(ctx, account, func(tx *sql.Tx) error {
 		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE account = $1 AND folded = $2`, account, fold(name)); err != nil || n > 0 {
 			return orElse(err, alreadyThere(KindPolicy, name))
 		}
@@ -105,6 +105,10 @@ func (d *Directory) CreatePolicy(ctx context.Context, name, path, description, d
 		}
 		return putTags(tx, p.ID, tags)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // authorizeNew authorises the making of something: who makes it with tags must also be allowed to tag it.

@@ -3,6 +3,7 @@ package iam_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,4 +195,37 @@ func TestDirectoryIsOpenedAgain(t *testing.T) {
 			w.Error("the administrator of a new account may not")
 		}
 	})
+}
+
+// IAM-3: of many who ask for the same name at once, one gets it, and the others are told that it is taken.
+func TestOneOfManyGetsTheName_IAM3(t *testing.T) {
+	each(t, func(w *world) {
+		var wg sync.WaitGroup
+		var made, taken atomic.Int32
+		for n := range 8 {
+			ctx := w.asRoot(customer)
+			wg.Go(func() {
+				_, err := w.dir.CreateUser(ctx, iam.NewUser{Name: []string{"ann", "ANN", "Ann"}[n%3]})
+				switch {
+				case err == nil:
+					made.Add(1)
+				case fault.Is(err, fault.EntityAlreadyExists):
+					taken.Add(1)
+				default:
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if made.Load() != 1 || taken.Load() != 7 {
+			w.Errorf("%d were made, %d were told that the name is taken", made.Load(), taken.Load())
+		}
+	})
+}
+
+// IAM-12: what looks like a service-linked role would stand outside the organization's policies: nobody makes one for himself.
+func TestServiceRolesCannotBeMade_IAM12(t *testing.T) {
+	w := newWorld(t, sqltest.SQLite(t))
+	_, err := w.dir.CreateRole(w.asRoot(customer), iam.NewRole{Name: "AWSServiceRoleForECRReplication", Path: "/aws-service-role/replication.ecr.amazonaws.com/", Trust: trusting(customer, "")})
+	w.refused(err, fault.InvalidInput, "/aws-service-role/")
 }

@@ -3,6 +3,8 @@ package iam
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -20,6 +22,9 @@ type Role struct {
 	Tags                                      []Tag  // not in lists
 }
 
+// serviceRolePath is where service-linked roles are (IAM-12).
+const serviceRolePath = "/aws-service-role/"
+
 func (e *entity) role() *Role {
 	return &Role{ID: e.id, Account: e.account, Name: e.name, Path: e.path, ARN: e.arn(), Created: e.created}
 }
@@ -36,6 +41,9 @@ func (d *Directory) CreateRole(ctx context.Context, n NewRole) (*Role, error) {
 	e, err := d.newEntity(ctx, KindRole, n.Name, n.Path, n.Tags)
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(e.path, serviceRolePath) { // such a role stands outside the policies of the organization: nobody may make one for himself
+		return nil, fault.New(fault.InvalidInput, "Roles with the path %s are made by AWS services and cannot be created with this operation.", serviceRolePath)
 	}
 	if n.MaxSession == 0 {
 		n.MaxSession = time.Hour
@@ -75,7 +83,7 @@ func (d *Directory) CreateRole(ctx context.Context, n NewRole) (*Role, error) {
 
 func checkMaxSession(m time.Duration) error {
 	if m < time.Hour || m > 12*time.Hour {
-		return invalidValue(itoa(int(m/time.Second)), "maxSessionDuration", "Member must have value between 3600 and 43200")
+		return invalidValue(strconv.Itoa(int(m/time.Second)), "maxSessionDuration", "Member must have value between 3600 and 43200")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -116,7 +117,7 @@ func (d *Directory) SessionToken(ctx context.Context, in SessionToken) (*Tempora
 		lifetime = min(lifetime, most) // AWS shortens a root user's session instead of refusing it
 	}
 	if lifetime < 15*time.Minute || lifetime > most {
-		return nil, invalidValue(itoa(int(lifetime/time.Second)), "durationSeconds", "Member must have value between 900 and 129600")
+		return nil, invalidValue(strconv.Itoa(int(lifetime/time.Second)), "durationSeconds", "Member must have value between 900 and 129600")
 	}
 	return d.insertSession(ctx, c.Principal.Account, c.Principal.ID, c.AccessKeyID, "", "", sessionDetails{}, lifetime)
 }

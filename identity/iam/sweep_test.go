@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestOldSessionsAreSwept(t *testing.T) {
 					expires = now.Add(-23 * time.Hour)
 				}
 				if _, err := tx.Exec(`INSERT INTO iam_session (id, account, owner, issuer, name, source_identity, secret, token, details, issued, expires)
-					VALUES ($1, '111222333444', '', '', '', '', $2, $3, '{}', 0, $4)`, newAccessKeyID(temporaryPrefix, "111222333444")+itoa(i), []byte{}, []byte{}, sql.Micros(expires)); err != nil {
+					VALUES ($1, '111222333444', '', '', '', '', $2, $3, '{}', 0, $4)`, newAccessKeyID(temporaryPrefix, "111222333444")+strconv.Itoa(i), []byte{}, []byte{}, sql.Micros(expires)); err != nil {
 					return err
 				}
 			}

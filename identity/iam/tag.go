@@ -140,7 +140,7 @@ func (d *Directory) changeable(e *entity) error {
 	if e.kind == KindPolicy && e.account == awsAccount {
 		return fault.New(fault.InvalidInput, "Policy %s is managed by AWS and cannot be changed.", e.arn())
 	}
-	if e.kind == KindRole && strings.HasPrefix(e.path, "/aws-service-role/") {
+	if e.kind == KindRole && strings.HasPrefix(e.path, serviceRolePath) {
 		return fault.New(fault.UnmodifiableEntity, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.name)
 	}
 	return nil

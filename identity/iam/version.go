@@ -32,7 +32,7 @@ func (d *Directory) CreatePolicyVersion(ctx context.Context, policyARN, document
 	}
 	now := d.options.Now()
 	v := &PolicyVersion{Default: setDefault, Created: stored(now)}
-	return v, d.commit(ctx, e.account, func(tx *sql.Tx) error {
+	err = d.commit(ctx, e.account, func(tx *sql.Tx) error {
 		if err := e.stands(tx); err != nil {
 			return err
 		}
@@ -55,6 +55,10 @@ func (d *Directory) CreatePolicyVersion(ctx context.Context, policyARN, document
 		v.Version = versionName(number)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // PolicyVersion returns one version with its document.
