@@ -1,7 +1,6 @@
 package ecr_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -54,13 +53,6 @@ func refused(t *testing.T, err error, exception, message string) {
 }
 
 func digestOf(content string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))) }
-
-// caller is somebody who calls the API.
-type caller struct {
-	*ecr.Client
-	berth *berth
-	ctx   context.Context
-}
 
 // repository makes a repository and returns its name.
 func (c caller) repository(t *testing.T, name string) string {

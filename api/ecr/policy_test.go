@@ -6,8 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
-	"github.com/berth-registry/berth/identity/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
 // sharing is the policy of the sharing guides (HTTP-35), oddly laid out so that a change of a byte would show.
@@ -82,11 +81,8 @@ func TestDeletedPrincipalsShowAsTheirIDs_API46(t *testing.T) {
 	b := start(t)
 	c := b.root(t, vendor, region)
 	c.repository(t, "app")
-	ctx := b.asRoot(t, customer)
-	made, err := b.directory.CreateUser(ctx, iam.NewUser{Name: "leaver"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	users := b.root(t, customer, region).as.IAM()
+	id := *must(users.CreateUser(c.ctx, &iam.CreateUserInput{UserName: aws.String("leaver")}))(t).User.UserId
 	const text = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999888777666:user/leaver"},"Action":"ecr:BatchGetImage"}}`
 	must(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: aws.String(text)}))(t)
 	get := func() string {
@@ -95,17 +91,13 @@ func TestDeletedPrincipalsShowAsTheirIDs_API46(t *testing.T) {
 	if got := get(); got != text {
 		t.Errorf("got %s", got)
 	}
-	if err := b.directory.DeleteUser(ctx, "leaver"); err != nil {
-		t.Fatal(err)
-	}
-	gone := strings.Replace(text, "arn:aws:iam::999888777666:user/leaver", made.ID, 1)
-	if got := get(); got != gone || !strings.HasPrefix(made.ID, "AIDA") {
+	must(users.DeleteUser(c.ctx, &iam.DeleteUserInput{UserName: aws.String("leaver")}))(t)
+	gone := strings.Replace(text, "arn:aws:iam::999888777666:user/leaver", id, 1)
+	if got := get(); got != gone || !strings.HasPrefix(id, "AIDA") {
 		t.Errorf("got %s, want %s", got, gone)
 	}
 	// Somebody new under the old name inherits nothing.
-	if _, err := b.directory.CreateUser(ctx, iam.NewUser{Name: "leaver"}); err != nil {
-		t.Fatal(err)
-	}
+	must(users.CreateUser(c.ctx, &iam.CreateUserInput{UserName: aws.String("leaver")}))(t)
 	if got := get(); got != gone {
 		t.Errorf("got %s, want %s", got, gone)
 	}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/identity/iam"
 )
 
 func TestGetAuthorizationToken_API31_API32(t *testing.T) {
@@ -22,7 +22,7 @@ func TestGetAuthorizationToken_API31_API32(t *testing.T) {
 	if len(data) != 1 {
 		t.Fatalf("%d entries", len(data))
 	}
-	if want := b.names.Endpoint(c.ctx, vendor, region); *data[0].ProxyEndpoint != want {
+	if want := b.URL + "/" + vendor + "/" + region; *data[0].ProxyEndpoint != want {
 		t.Errorf("proxyEndpoint %s, want %s", *data[0].ProxyEndpoint, want)
 	}
 	if left := time.Until(*data[0].ExpiresAt); left < 11*time.Hour || left > 12*time.Hour {
@@ -36,20 +36,20 @@ func TestGetAuthorizationToken_API31_API32(t *testing.T) {
 	if !ok || strings.Contains(password, ":") || len(password) > 3<<10 {
 		t.Errorf("the token is %q", plain)
 	}
-	who, err := b.directory.SignIn(context.Background(), password, region, time.Now())
+	who, err := b.Identity().SignIn(context.Background(), password, region, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if who.Principal.ARN != "arn:aws:iam::111222333444:user/puller" {
 		t.Errorf("it signs in %s", who.Principal.ARN)
 	}
-	if _, err := b.directory.SignIn(context.Background(), password, "us-west-2", time.Now()); !fault.Is(err, fault.AccessDenied) {
+	if _, err := b.Identity().SignIn(context.Background(), password, "us-west-2", time.Now()); !fault.Is(err, fault.AccessDenied) {
 		t.Errorf("in another region: %v", err)
 	}
 
 	// One entry for each registry that is named, good for all of them alike. The SDK calls the member deprecated, so it is sent by hand.
 	status, _, body := b.post(t, vendor, prefix+"GetAuthorizationToken", `{"registryIds":["`+stranger+`","`+vendor+`"]}`)
-	first, second := strings.Index(body, b.names.Endpoint(c.ctx, stranger, region)), strings.Index(body, b.names.Endpoint(c.ctx, vendor, region))
+	first, second := strings.Index(body, b.URL+"/"+stranger+"/"), strings.Index(body, b.URL+"/"+vendor+"/")
 	if status != 200 || first < 0 || second < first || strings.Count(body, "authorizationToken") != 2 {
 		t.Errorf("%d %s", status, body)
 	}
@@ -63,11 +63,8 @@ func TestGetAuthorizationToken_API31_API32(t *testing.T) {
 
 func TestAuthorizationTokenEndsWithItsSession_API31(t *testing.T) {
 	b := start(t)
-	session, err := b.directory.SessionToken(b.asRoot(t, vendor), iam.SessionToken{Lifetime: 20 * time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := b.client(session.AccessKeyID, session.Secret, session.Token, region)
+	session := must(b.root(t, vendor, region).as.STS().GetSessionToken(context.Background(), &sts.GetSessionTokenInput{DurationSeconds: aws.Int32(1200)}))(t).Credentials
+	c := b.caller(b.As(*session.AccessKeyId, *session.SecretAccessKey, *session.SessionToken), region)
 	data := must(c.GetAuthorizationToken(c.ctx, &ecr.GetAuthorizationTokenInput{}))(t).AuthorizationData
 	if left := time.Until(*data[0].ExpiresAt); left > 20*time.Minute || left < 10*time.Minute {
 		t.Errorf("it is good for %v", left)

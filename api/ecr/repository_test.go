@@ -21,7 +21,7 @@ func TestCreateRepositoryDefaults_API34(t *testing.T) {
 	}
 	for _, same := range [][3]string{
 		{"repositoryArn (API-23)", "arn:aws:ecr:us-east-2:111222333444:repository/rake-app", aws.ToString(made.RepositoryArn)},
-		{"repositoryUri (API-23)", c.berth.names.URI(c.ctx, vendor, region, "rake-app"), aws.ToString(made.RepositoryUri)},
+		{"repositoryUri (API-23)", c.berth.Host + "/" + vendor + "/" + region + "/rake-app", aws.ToString(made.RepositoryUri)},
 		{"repositoryName", "rake-app", aws.ToString(made.RepositoryName)},
 		{"registryId", vendor, aws.ToString(made.RegistryId)},
 		{"imageTagMutability", "MUTABLE", string(made.ImageTagMutability)},

@@ -3,9 +3,12 @@ package ecr_test
 import (
 	"bytes"
 	"errors"
-	"net/url"
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -202,11 +205,13 @@ func TestLayersBelongToTheirRepository_API57_API63_H32(t *testing.T) {
 }
 
 func TestGetDownloadUrlForLayer_API58(t *testing.T) {
-	b := start(t)
+	var later atomic.Int64 // how far the server's clock is ahead
+	b := startAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) })
 	c := b.root(t, vendor, region)
 	c.repository(t, "app")
 	c.image(t, "app", "one", "v1")
-	digest, loose := digestOf("layer of one"), c.layer(t, "app", "used by no image")
+	const content = "layer of one"
+	digest, loose := digestOf(content), c.layer(t, "app", "used by no image")
 	get := func(digest string) (*ecr.GetDownloadUrlForLayerOutput, error) {
 		return c.GetDownloadUrlForLayer(c.ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &digest})
 	}
@@ -214,19 +219,61 @@ func TestGetDownloadUrlForLayer_API58(t *testing.T) {
 	if *got.LayerDigest != digest {
 		t.Errorf("layerDigest %s", *got.LayerDigest)
 	}
-	where, err := url.Parse(*got.DownloadUrl)
-	if err != nil {
-		t.Fatal(err)
+	// The URL needs no credentials, and knows ranges and HEAD.
+	fetch := func(method, url, bytes string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest(method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes != "" {
+			r.Header.Set("Range", "bytes="+bytes)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode, string(must(io.ReadAll(answer.Body))(t))
 	}
-	if q := where.Query(); q.Get("digest") != digest || q.Get("seconds") != "3600" || q.Get("account") != vendor || q.Get("name") != "app" || q.Get("id") == "0" {
-		t.Errorf("signed for %v", q)
+	for _, test := range []struct {
+		method, bytes string
+		status        int
+		body          string
+	}{{"GET", "", 200, content}, {"HEAD", "", 200, ""}, {"GET", "6-7", 206, content[6:8]}, {"GET", "-3", 206, content[len(content)-3:]}} {
+		if status, body := fetch(test.method, *got.DownloadUrl, test.bytes); status != test.status || body != test.body {
+			t.Errorf("%s %s: %d %q", test.method, test.bytes, status, body)
+		}
 	}
-	_, err = get(digestOf("absent"))
+	// A byte altered, it opens nothing.
+	altered := []byte(*got.DownloadUrl)
+	altered[len(altered)-9] ^= 1
+	if status, body := fetch("GET", string(altered), ""); status < 400 || strings.Contains(body, content) {
+		t.Errorf("altered: %d %s", status, body)
+	}
+	later.Store(int64(59 * time.Minute))
+	if status, _ := fetch("GET", *got.DownloadUrl, ""); status != 200 {
+		t.Errorf("after 59 minutes: %d", status)
+	}
+	later.Store(int64(61 * time.Minute))
+	if status, body := fetch("GET", *got.DownloadUrl, ""); status != 403 || strings.Contains(body, content) {
+		t.Errorf("after 61 minutes: %d %s", status, body)
+	}
+	later.Store(0)
+
+	_, err := get(digestOf("absent"))
 	refused(t, err, "LayersNotFoundException", "The layer with digest '"+digestOf("absent")+"' does not exist in the repository with name 'app' in the registry with id '111222333444'")
 	_, err = get(loose)
 	refused(t, err, "LayerInaccessibleException", "…")
 	for _, bad := range []string{"", "sha256:../../etc/passwd", "sha512:" + strings.Repeat("a", 128)} { // H05, H06
 		_, err = get(bad)
 		refused(t, err, "InvalidParameterException", "Invalid parameter at 'layerDigest' failed to satisfy constraint: '…")
+	}
+	// The URL dies with the repository, and does not live again with another of its name.
+	must(c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app"), Force: true}))(t)
+	c.repository(t, "app")
+	c.image(t, "app", "one", "v1")
+	if status, body := fetch("GET", *got.DownloadUrl, ""); status < 400 || strings.Contains(body, content) {
+		t.Errorf("after the repository: %d %s", status, body)
 	}
 }

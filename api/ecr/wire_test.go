@@ -21,7 +21,7 @@ import (
 func (b *berth) post(t *testing.T, account, target, body string) (int, http.Header, string) {
 	t.Helper()
 	key := b.rootKey(t, account)
-	r, err := http.NewRequest(http.MethodPost, b.url+"/", strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, b.URL+"/", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +101,7 @@ func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {
 		{prefix + "ListImages", `[]`, "SerializationException", ""},
 		{prefix + "ListImages", ``, "SerializationException", ""},
 		{prefix + "ListImages", strings.Repeat(`{"a":`, 10000), "SerializationException", ""},
+		{prefix + "ListImages", `{"repositoryName":"app","a":"` + strings.Repeat("a", 20<<20) + `"}`, "SerializationException", ""},
 		{prefix + "UploadLayerPart", `{"layerPartBlob":"%%%"}`, "SerializationException", ""},
 		{prefix + "DoWhatIWant", `{}`, "UnknownOperationException", "There is no such operation."},
 		{prefix + "ListImagesInternal", `{}`, "UnknownOperationException", "There is no such operation."},
