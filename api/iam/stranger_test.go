@@ -28,7 +28,7 @@ func TestEveryOperationAuthorises(t *testing.T) {
 	ctx := t.Context()
 	db, err := sql.Open(ctx, sqltest.SQLite(t))
 	ok(err)
-	defer db.Close()
+	defer func() { ok(db.Close()) }()
 	log, err := audit.Open(ctx, db)
 	ok(err)
 	defer log.Close()

@@ -25,7 +25,7 @@ var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 // newID returns a unique id: the prefix and 17 random characters of A-Z2-7 (IAM-1).
 func newID(prefix string) string {
 	var b [11]byte
-	rand.Read(b[:]) //nolint:errcheck // it cannot fail
+	rand.Read(b[:])
 	return prefix + base32Text.EncodeToString(b[:])[:17]
 }
 
@@ -38,7 +38,7 @@ func newAccessKeyID(prefix, account string) string {
 		panic("an access key for an account that is not twelve digits: " + account)
 	}
 	var b [10]byte
-	rand.Read(b[:]) //nolint:errcheck // it cannot fail
+	rand.Read(b[:])
 	high := 1<<47 | n<<7 | uint64(b[5]&0x7f)
 	for i := range 6 {
 		b[i] = byte(high >> (40 - 8*i))
@@ -66,14 +66,14 @@ func accountOfKey(id string) (string, bool) {
 // newSecret returns a secret access key: 40 characters of the base64 alphabet (IAM-1).
 func newSecret() string {
 	var b [30]byte
-	rand.Read(b[:]) //nolint:errcheck // it cannot fail
+	rand.Read(b[:])
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
 // newToken returns a session token: 192 characters of the base64 alphabet, opaque to everybody.
 func newToken() string {
 	var b [144]byte
-	rand.Read(b[:]) //nolint:errcheck // it cannot fail
+	rand.Read(b[:])
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
@@ -81,7 +81,7 @@ func newToken() string {
 func newAccountID() string {
 	for {
 		var b [8]byte
-		rand.Read(b[:]) //nolint:errcheck // it cannot fail
+		rand.Read(b[:])
 		var n uint64
 		for _, x := range b {
 			n = n<<8 | uint64(x)

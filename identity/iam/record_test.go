@@ -56,7 +56,7 @@ func TestOtherNodesSeeChanges_IAM23(t *testing.T) {
 	w := newWorld(t, dsn)
 	db, err := sql.Open(t.Context(), dsn)
 	w.ok(err)
-	defer db.Close()
+	defer func() { w.ok(db.Close()) }()
 	log, err := audit.Open(t.Context(), db)
 	w.ok(err)
 	defer log.Close()

@@ -31,7 +31,7 @@ func openSeals(ctx context.Context, db *sql.DB, now time.Time) (*seals, error) {
 			return err
 		}
 		key := make([]byte, 32)
-		rand.Read(key) //nolint:errcheck // it cannot fail
+		rand.Read(key)
 		_, err := tx.Exec(`INSERT INTO iam_sealing_key (id, secret, created) VALUES ($1, $2, $3)`, sql.NewID(now), key, sql.Micros(now))
 		return err
 	})

@@ -17,7 +17,11 @@ func TestOldSessionsAreSwept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close()
+		defer func() {
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		log, err := audit.Open(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
