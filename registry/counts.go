@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/storage/sql"
 )
 
@@ -28,16 +27,18 @@ const (
 
 func newImageCounts() *imageCounts { return &imageCounts{counts: map[int64]imageCount{}} }
 
-// check answers LimitExceeded when the repository holds as many images as it may (API-70).
-func (c *imageCounts) check(ctx context.Context, r *Repo) error {
-	now := r.g.now()
+// full reports whether the repository holds as many images as it may (API-70). Once it does it is counted again each time, since images may have been
+// deleted.
+func (c *imageCounts) full(ctx context.Context, r *Repo) (bool, error) {
+	now, most := r.g.now(), r.g.limits.Images
 	c.mu.Lock()
 	known, ok := c.counts[r.ID]
 	c.mu.Unlock()
-	if !ok || now.Sub(known.read) > countAgain || known.n >= imagesPerRepository {
+	if !ok || now.Sub(known.read) > countAgain || known.n >= most {
 		known = imageCount{read: now}
-		if err := r.g.db.Row(ctx, `SELECT count(*) FROM manifest WHERE repository_id = $1`, sql.Args(r.ID), &known.n); err != nil {
-			return err
+		// No further than to the limit: counting is paid by each push to a full repository.
+		if err := r.g.db.Row(ctx, `SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1 LIMIT $2) AS some`, sql.Args(r.ID, most), &known.n); err != nil {
+			return false, err
 		}
 		c.mu.Lock()
 		if len(c.counts) >= countsAtMost {
@@ -46,10 +47,7 @@ func (c *imageCounts) check(ctx context.Context, r *Repo) error {
 		c.counts[r.ID] = known
 		c.mu.Unlock()
 	}
-	if known.n >= imagesPerRepository {
-		return fault.New(fault.LimitExceeded, "The repository with name '%s' holds %d images, which is the limit", r.Name, known.n)
-	}
-	return nil
+	return known.n >= most, nil
 }
 
 func (c *imageCounts) added(repository int64) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func scanImage(row sql.Scanner) (Image, error) {
 // Images lists the repository's images, the last pushed first, limit at a time, after the cursor that the page before ended with. next is empty at the end.
 func (r *Repo) Images(ctx context.Context, f ImageFilter, after string, limit int) (list []Image, next string, err error) {
 	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
-		if list, next, err = r.page(tx, f, after, limit); err != nil {
+		if list, next, err = r.page(tx, f, after, "<", limit); err != nil {
 			return err
 		}
 		for i := range list {
@@ -69,8 +70,9 @@ func (r *Repo) Images(ctx context.Context, f ImageFilter, after string, limit in
 	return list, next, err
 }
 
-// page reads images without their tags. The cursor is the time and the digest of the last one: a page costs the same wherever it stands in the list.
-func (r *Repo) page(tx *sql.Tx, f ImageFilter, after string, limit int) (list []Image, next string, err error) {
+// page reads images without their tags, those that are < or <= the cursor, which is the time and the digest of one: a page costs the same wherever it
+// stands in the list.
+func (r *Repo) page(tx *sql.Tx, f ImageFilter, after, compare string, limit int) (list []Image, next string, err error) {
 	where, args := f.where(), sql.Args(r.ID)
 	if after != "" {
 		at, digest, ok := strings.Cut(after, " ")
@@ -78,7 +80,7 @@ func (r *Repo) page(tx *sql.Tx, f ImageFilter, after string, limit int) (list []
 		if !ok || err != nil {
 			return nil, "", fmt.Errorf("cursor %q", after)
 		}
-		where += ` AND (m.pushed_at, m.digest) < ($2, $3)`
+		where += ` AND (m.pushed_at, m.digest) ` + compare + ` ($2, $3)`
 		args = append(args, micros, digest)
 	}
 	query := selectImage + where + ` ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $` + strconv.Itoa(len(args)+1)
@@ -158,43 +160,46 @@ func (r *Repo) noImage(id Reference) error {
 
 // ImageIDs lists the images under each of their tags, limit entries at a time (API-50). An untagged image is one entry.
 func (r *Repo) ImageIDs(ctx context.Context, f ImageFilter, after string, limit int) (ids []ImageID, next string, err error) {
-	// The cursor is that of the last image that was told in full and, when a page ends between two tags of one image, how many of the next one's were.
-	imageCursor, told := after, 0
-	if at := strings.LastIndexByte(after, '+'); at >= 0 {
-		if told, err = strconv.Atoi(after[at+1:]); err != nil {
+	// The cursor is that of the image of the last entry and the entry's tag: a page may end between two tags of an image, and what is pushed or deleted
+	// before the next one is asked for must not move its beginning.
+	at, told := "", ""
+	if after != "" {
+		i := strings.LastIndexByte(after, ' ')
+		if i < 0 {
 			return nil, "", fmt.Errorf("cursor %q", after)
 		}
-		imageCursor = after[:at]
+		at, told = after[:i], after[i+1:]
 	}
 	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
-		list, more, err := r.page(tx, f, imageCursor, limit)
+		list, more, err := r.page(tx, f, at, "<=", limit+1) // the first may be the image of the last entry, without another tag
 		if err != nil {
 			return err
 		}
-		for n, i := range list {
+		last := after
+		for _, i := range list {
+			here := cursor(i)
 			tags, err := r.tagsOf(tx, i.Digest)
 			if err != nil {
 				return err
 			}
-			if len(tags) == 0 {
+			switch {
+			case here == at:
+				tags = tags[sort.Search(len(tags), func(k int) bool { return tags[k] > told }):]
+			case len(tags) == 0:
 				tags = []string{""}
 			}
-			skip := min(told, len(tags))
-			told = 0
-			for k, tag := range tags[skip:] {
+			for _, tag := range tags {
 				if len(ids) == limit {
-					next = fmt.Sprintf("%s+%d", imageCursor, skip+k)
+					next = last
 					return nil
 				}
 				ids = append(ids, ImageID{i.Digest, tag})
-			}
-			imageCursor = cursor(i)
-			if len(ids) == limit && (n+1 < len(list) || more != "") {
-				next = imageCursor
-				return nil
+				last = here + " " + tag
 			}
 		}
-		next = more
+		if more != "" {
+			next = last
+		}
 		return nil
 	})
 	return ids, next, err

@@ -123,7 +123,7 @@ func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool,
 	r.call.Audit.Digest = string(d)
 	mounted := false
 	err = r.write(ctx, func(tx *sql.Tx) error {
-		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at) SELECT $1, digest, blob_id, size, $2 FROM layer WHERE repository_id = $3 AND digest = $4
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload) SELECT $1, digest, blob_id, size, $2, '' FROM layer WHERE repository_id = $3 AND digest = $4
 			ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, sql.Micros(r.g.now()), source.ID, d)
 		if err != nil {
 			return err

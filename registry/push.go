@@ -12,11 +12,6 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-const (
-	tagsPerImage        = 1000    // API-79
-	imagesPerRepository = 100_000 // API-79
-)
-
 // PutImage is a manifest to store. MediaType is the Content-Type or the parameter, and may be empty when the manifest names its own. Tag and Digest may be
 // empty; a Digest must be the body's.
 type PutImage struct {
@@ -52,7 +47,8 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if p.Digest != "" && p.Digest != digest {
 		return Stored{}, fault.New(fault.ImageDigestDoesNotMatch, "The digest of the manifest is %s, not %s", digest, p.Digest)
 	}
-	if err := r.g.sizes.check(ctx, r); err != nil {
+	full, err := r.g.sizes.full(ctx, r)
+	if err != nil {
 		return Stored{}, err
 	}
 	s := Stored{Digest: digest, MediaType: m.MediaType}
@@ -74,6 +70,9 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 				return err
 			}
 		}
+		if s.New && full {
+			return fault.New(fault.LimitExceeded, "The repository with name '%s' holds %d images, which is the limit", r.Name, r.g.limits.Images)
+		}
 		return r.g.record(tx, r.call)
 	})
 	if err != nil {
@@ -88,7 +87,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 // mutability reads the rule as it is in this transaction: a push that began before the repository became immutable must not move a tag after it.
 func (r *Repo) mutability(tx *sql.Tx) (TagMutability, error) {
 	now, err := scanRepository(func(dest ...any) error {
-		return tx.Row(selectRepository+` WHERE id = $1`, sql.Args(r.ID), dest...)
+		return tx.Row(selectRepository+` WHERE id = $1 AND account <> ''`, sql.Args(r.ID), dest...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return TagMutability{}, r.notFound()
@@ -129,7 +128,7 @@ func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte
 		subject, annotations = m.Subject.Digest, toJSON(m.Annotations)
 	}
 	if _, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT (repository_id, digest) DO NOTHING`, // see keep
 		r.ID, digest, m.MediaType, m.ArtifactMediaType(), referrerType(m), annotations, subject, size, body, len(body), sql.Micros(r.g.now())); err != nil {
 		return false, err
 	}
@@ -283,7 +282,7 @@ func (r *Repo) point(tx *sql.Tx, mutability TagMutability, tag string, digest oc
 	if err := tx.Row(`SELECT count(*) FROM tag WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &tags); err != nil {
 		return false, err
 	}
-	if tags >= tagsPerImage {
+	if tags >= r.g.limits.ImageTags {
 		return false, fault.New(fault.LimitExceeded, "The image with digest '%s' has %d tags, which is the limit", digest, tags)
 	}
 	if _, err := tx.Exec(`INSERT INTO tag (repository_id, name, digest, updated_at) VALUES ($1, $2, $3, $4)

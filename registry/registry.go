@@ -44,6 +44,8 @@ type Registry struct {
 	contents *contents
 	pulls    *pulls
 	sizes    *imageCounts
+	limits   Limits
+	holds    holds
 }
 
 // Options of a Registry; the zero value serves.
@@ -54,6 +56,31 @@ type Options struct {
 	OnPull func(repository Ref, pulls int)
 	// ContentBytes bounds the manifests and small blobs kept in memory; 0 is 32 MiB.
 	ContentBytes uint64
+	// Limits bounds what a client can make; zero fields are ECR's own.
+	Limits Limits
+}
+
+// Limits are the quotas that a registry keeps (API-79, H29).
+type Limits struct {
+	// Uploads is how many uploads one principal may have open; 0 is 10,000.
+	Uploads int
+	// Images is how many images a repository may hold; 0 is 100,000.
+	Images int64
+	// ImageTags is how many tags an image may have; 0 is 1,000.
+	ImageTags int
+}
+
+func (l Limits) orDefault() Limits {
+	if l.Uploads == 0 {
+		l.Uploads = 10_000
+	}
+	if l.Images == 0 {
+		l.Images = 100_000
+	}
+	if l.ImageTags == 0 {
+		l.ImageTags = 1000
+	}
+	return l
 }
 
 // Open brings the registry's tables up to date and starts the writer of pull times, which Close ends.
@@ -77,6 +104,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		repository:   db.Epoch("repository"),
 		contents:     newContents(db, o.ContentBytes),
 		sizes:        newImageCounts(),
+		limits:       o.Limits.orDefault(),
 	}
 	g.pulls = newPulls(db, o.OnPull)
 	return g, nil

@@ -88,26 +88,6 @@ func (e Encryption) check() error {
 	return invalid("encryptionConfiguration.encryptionType", "Member must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
 }
 
-// Delete removes the repository with its images, tags, policy and uploads (API-40). Without force the fault is RepositoryNotEmpty while it holds images.
-func (r *Repo) Delete(ctx context.Context, force bool) error {
-	return r.write(ctx, func(tx *sql.Tx) error {
-		if !force {
-			var one int
-			err := tx.Row(`SELECT 1 FROM manifest WHERE repository_id = $1 LIMIT 1`, sql.Args(r.ID), &one)
-			if err == nil {
-				return fault.New(fault.RepositoryNotEmpty, "The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images", r.Name, r.Account)
-			}
-			if !errors.Is(err, sql.ErrNoRows) {
-				return err
-			}
-		}
-		if _, err := tx.Exec(`DELETE FROM repository WHERE id = $1`, r.ID); err != nil {
-			return err
-		}
-		return r.g.changed(tx, r.Ref)
-	})
-}
-
 // write runs a mutation of the repository: it fails with RepositoryNotFound when the repository has been deleted since it was opened, and writes the audit record.
 func (r *Repo) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return r.g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -123,7 +103,7 @@ func (r *Repo) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 
 func (r *Repo) alive(tx *sql.Tx) error {
 	var one int
-	err := tx.Row(`SELECT 1 FROM repository WHERE id = $1`, sql.Args(r.ID), &one)
+	err := tx.Row(`SELECT 1 FROM repository WHERE id = $1 AND account <> ''`, sql.Args(r.ID), &one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r.notFound()
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -22,7 +21,6 @@ const (
 	partsMost      = 4200         // API-79
 	partLeast      = 5 << 20      // bytes of every part but the last, API-61
 	partMost       = 20 << 20     // bytes, API-61
-	uploadsAtOnce  = 10_000       // open uploads of one principal, H29
 	uploadLifetime = 24 * time.Hour
 )
 
@@ -41,11 +39,12 @@ type uploadRow struct {
 
 // StartUpload begins an upload. The fault is LimitExceeded when the caller has very many open (H29).
 func (r *Repo) StartUpload(ctx context.Context) (Upload, error) {
-	principal := r.call.Principal.ARN
+	principal, most := r.call.Principal.ARN, r.g.limits.Uploads
 	var one int
-	err := r.g.db.Row(ctx, `SELECT 1 FROM upload WHERE principal = $1 LIMIT 1 OFFSET $2`, sql.Args(principal, uploadsAtOnce-1), &one)
+	err := r.g.db.Row(ctx, `SELECT 1 FROM upload WHERE principal = $1 LIMIT 1 OFFSET $2`, sql.Args(principal, most-1), &one)
 	if err == nil {
-		return Upload{}, fault.New(fault.LimitExceeded, "You have %d uploads open, which is the limit: complete or cancel some; those left alone for %s are removed", uploadsAtOnce, uploadLifetime)
+		return Upload{}, fault.New(fault.LimitExceeded, "You have %d uploads open, which is the limit: complete or cancel some; those left alone for %d hours are removed",
+			most, int(uploadLifetime.Hours()))
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return Upload{}, err
@@ -86,12 +85,13 @@ func (r *Repo) noUpload(id string) error {
 // the next byte, UploadBusy when another request writes to the same upload (H20, H23), SizeInvalid over the limit of a layer, and Unavailable; with
 // RangeInvalid the Upload says what is there. When in fails, what came until then is kept, Upload says how much, and the error wraps in's (H22).
 func (r *Repo) Append(ctx context.Context, id string, first int64, in io.Reader) (Upload, error) {
-	row, err := r.readUpload(ctx, id)
+	row, release, err := r.takeUpload(ctx, id, false)
 	if err != nil {
 		return Upload{}, err
 	}
+	defer release()
 	if first >= 0 && first != row.Size {
-		return Upload{id, row.Size}, fault.New(fault.RangeInvalid, "First byte of the layer part is %d instead of %d", first, row.Size)
+		return Upload{id, row.Size}, notNext(first, row.Size)
 	}
 	before := row.Size
 	failed := r.fill(ctx, row, in)
@@ -105,6 +105,10 @@ func (r *Repo) Append(ctx context.Context, id string, first int64, in io.Reader)
 	return Upload{id, row.Size}, failed
 }
 
+func notNext(first, next int64) error {
+	return fault.New(fault.RangeInvalid, "First byte of the layer part is %d instead of %d", first, next)
+}
+
 // fill gives in to the blob store, up to the size that a layer may have.
 func (r *Repo) fill(ctx context.Context, row *uploadRow, in io.Reader) error {
 	if err := r.g.blobs.Append(ctx, &row.Upload, io.LimitReader(in, layerMost-row.Size+1)); err != nil {
@@ -116,15 +120,35 @@ func (r *Repo) fill(ctx context.Context, row *uploadRow, in io.Reader) error {
 	return nil
 }
 
+// saveUpload keeps the row, with the call's audit record.
 func (r *Repo) saveUpload(ctx context.Context, row *uploadRow) error {
-	return r.write(ctx, func(tx *sql.Tx) error {
+	return r.storeUpload(ctx, row, true)
+}
+
+// storeUpload keeps the row; record says that the call ends with it.
+func (r *Repo) storeUpload(ctx context.Context, row *uploadRow, record bool) error {
+	err := r.g.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := r.alive(tx); err != nil {
+			return err
+		}
 		n, err := tx.Exec(`UPDATE upload SET size = $1, sum = $2, tail = $3, state = $4, parts = $5, short_parts = $6, last_part = $7, version = version + 1, touched_at = $8
 			WHERE id = $9 AND version = $10`, row.Size, notNull(row.Sum), notNull(row.Tail), notNull(row.State), row.parts, row.shortParts, row.lastPart, sql.Micros(r.g.now()), row.ID, row.version)
 		if err == nil && n == 0 {
-			err = fault.New(fault.UploadBusy, "Another request changed the upload with id '%s'", row.ID)
+			err = changedMeanwhile(row.ID)
 		}
-		return err
+		if err != nil || !record {
+			return err
+		}
+		return r.g.record(tx, r.call)
 	})
+	if err == nil {
+		row.version++
+	}
+	return err
+}
+
+func changedMeanwhile(id string) error {
+	return fault.New(fault.UploadBusy, "Another request changed the upload with id '%s'", id)
 }
 
 func notNull(b []byte) []byte {
@@ -137,10 +161,11 @@ func notNull(b []byte) []byte {
 // AppendPart adds a part by UploadLayerPart (API-60, API-61). The faults are UploadNotFound, InvalidLayerPart with a fault.LayerPart, LimitExceeded,
 // UploadBusy and Unavailable.
 func (r *Repo) AppendPart(ctx context.Context, id string, first, last int64, part []byte) (lastByte int64, err error) {
-	row, err := r.readUpload(ctx, id)
+	row, release, err := r.takeUpload(ctx, id, false)
 	if err != nil {
 		return 0, err
 	}
+	defer release()
 	wrong := func(format string, args ...any) error {
 		return fault.New(fault.InvalidLayerPart, format, args...).With(fault.LayerPart{RegistryID: r.Account, Repository: r.Name, UploadID: id, LastValidByte: row.Size - 1})
 	}
@@ -166,22 +191,25 @@ func (r *Repo) AppendPart(ctx context.Context, id string, first, last int64, par
 }
 
 // Complete ends an upload, after adding rest when it is not nil: its content is the layer with digest d. existed says that the repository had the layer.
+// Completing again what was completed, because the answer was lost or two clients did it at once, is no mistake: existed is true then (H24).
 // The faults are UploadNotFound, InvalidLayer when the content has another digest (the upload is over then), LayerPartTooSmall, UploadBusy, SizeInvalid and
 // Unavailable.
 func (r *Repo) Complete(ctx context.Context, id string, d oci.Digest, rest io.Reader) (l Layer, existed bool, err error) {
-	row, err := r.readUpload(ctx, id)
-	if fault.Is(err, fault.UploadNotFound) {
-		// Of two requests that complete the same upload one comes second: its layer is there (H24).
-		if held, found := r.Layer(ctx, d); found == nil && rest == nil {
-			if _, parsed := uuid.Parse(id); parsed == nil && r.completed(ctx, id) {
-				return held, true, nil
-			}
+	return r.CompleteAt(ctx, id, d, -1, rest)
+}
+
+// CompleteAt is Complete with a rest whose first byte has the offset first in the layer; -1 is the end of what is there. Its further fault is RangeInvalid.
+func (r *Repo) CompleteAt(ctx context.Context, id string, d oci.Digest, first int64, rest io.Reader) (l Layer, existed bool, err error) {
+	row, release, err := r.takeUpload(ctx, id, rest == nil)
+	if fault.Is(err, fault.UploadNotFound) && rest == nil {
+		if l, found, other := r.completed(ctx, id, d); found || other != nil {
+			return l, true, other
 		}
-		return Layer{}, false, err
 	}
 	if err != nil {
 		return Layer{}, false, err
 	}
+	defer release()
 	tooSmall := row.shortParts
 	if row.parts > 0 && row.lastPart < partLeast {
 		tooSmall--
@@ -189,26 +217,46 @@ func (r *Repo) Complete(ctx context.Context, id string, d oci.Digest, rest io.Re
 	if tooSmall > 0 {
 		return Layer{}, false, fault.New(fault.LayerPartTooSmall, "All layer parts except the last part should be at least 5MB")
 	}
-	before := row.Size
 	if rest != nil {
-		if err := r.fill(ctx, row, rest); err != nil {
-			if fault.As(err) == nil && row.Size > before {
-				err = errors.Join(err, r.saveUpload(context.WithoutCancel(ctx), row))
-			}
+		if first >= 0 && first != row.Size {
+			return Layer{}, false, notNext(first, row.Size)
+		}
+		if err := r.fillRest(ctx, row, rest); err != nil {
 			return Layer{}, false, err
 		}
 	}
 	l, existed, err = r.finish(ctx, &row.Upload, &row.version, d)
 	if fault.Is(err, fault.InvalidLayer) {
+		r.call.Audit.Error = string(fault.InvalidLayer) // the record goes out with the removal
 		err = errors.Join(err, r.forget(ctx, &row.Upload))
 	}
 	return l, existed, err
 }
 
-// completed reports whether the blob store holds what this upload became.
-func (r *Repo) completed(ctx context.Context, id string) bool {
-	var one int
-	return r.g.db.Row(ctx, `SELECT 1 FROM blob WHERE key = $1`, sql.Args(id), &one) == nil
+// fillRest adds the last bytes of an upload that is being completed. Where bytes were acknowledged before, the row must know of the new ones before the
+// store turns them all into an object: a failure after that would leave a row whose bytes are gone, and the client would have to start again.
+func (r *Repo) fillRest(ctx context.Context, row *uploadRow, rest io.Reader) error {
+	before := row.Size
+	failed := r.fill(ctx, row, rest)
+	if fault.As(failed) != nil || row.Size == before {
+		return failed
+	}
+	if failed != nil || before > 0 {
+		if err := r.storeUpload(context.WithoutCancel(ctx), row, false); err != nil {
+			return errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// completed finds the layer that an upload became.
+func (r *Repo) completed(ctx context.Context, id string, d oci.Digest) (l Layer, found bool, err error) {
+	l.Digest = d
+	err = r.g.db.Row(ctx, `SELECT size FROM layer WHERE repository_id = $1 AND digest = $2 AND upload = $3`, sql.Args(r.ID, d, id), &l.Size)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Layer{}, false, nil
+	}
+	return l, err == nil, err
 }
 
 // PutLayer stores a layer that comes in one request. The faults are those of Complete.
@@ -256,7 +304,7 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 				return err
 			}
 			if n == 0 {
-				return fault.New(fault.UploadBusy, "Another request changed the upload with id '%s'", u.ID)
+				return changedMeanwhile(u.ID)
 			}
 		}
 		id, isKey, err := r.keep(tx, d, u.Size, at)
@@ -264,8 +312,8 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 			return err
 		}
 		used = isKey
-		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (repository_id, digest) DO NOTHING`,
-			r.ID, d, id, u.Size, sql.Micros(r.g.now()))
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, digest) DO NOTHING`,
+			r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID)
 		existed = n == 0
 		return err
 	})
@@ -310,7 +358,10 @@ func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, u
 	}
 	now := r.g.now()
 	id = sql.NewID(now)
-	_, err = tx.Exec(`INSERT INTO blob (id, digest, size, key, content, created_at) VALUES ($1, $2, $3, $4, $5, $6)`, id, d, size, at.key, at.content, sql.Micros(now))
+	// Two pushes of the same content at once do not see each other's row before one of them commits: the other is then run again by the database, for
+	// which the conflict must not be an error.
+	_, err = tx.Exec(`INSERT INTO blob (id, digest, size, key, content, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING`,
+		id, d, size, at.key, at.content, sql.Micros(now))
 	return id, true, err
 }
 
@@ -324,10 +375,11 @@ func (r *Repo) discard(ctx context.Context, u *blob.Upload) {
 
 // Cancel ends an upload and forgets its bytes. The fault is UploadNotFound.
 func (r *Repo) Cancel(ctx context.Context, id string) error {
-	row, err := r.readUpload(ctx, id)
+	row, release, err := r.takeUpload(ctx, id, false)
 	if err != nil {
 		return err
 	}
+	defer release()
 	return r.forget(ctx, &row.Upload)
 }
 
@@ -344,44 +396,4 @@ func (r *Repo) forget(ctx context.Context, u *blob.Upload) error {
 		return err
 	}
 	return r.g.blobs.Abort(ctx, u)
-}
-
-// ExpireUploads removes the uploads that nobody has touched for a day, and what the blob store keeps of uploads that have no row (I7, F12). It answers how
-// many rows it removed.
-func (g *Registry) ExpireUploads(ctx context.Context) (int, error) {
-	before := g.now().Add(-uploadLifetime)
-	var old []blob.Upload
-	err := g.db.Rows(ctx, `SELECT id, size, sum, tail, state FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT 1000`, sql.Args(sql.Micros(before)), func(row sql.Scanner) error {
-		var u blob.Upload
-		err := row.Scan(&u.ID, &u.Size, &u.Sum, &u.Tail, &u.State)
-		old = append(old, u)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	removed := 0
-	for i := range old {
-		var n int64
-		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
-			n, err = tx.Exec(`DELETE FROM upload WHERE id = $1 AND touched_at < $2`, old[i].ID, sql.Micros(before))
-			return err
-		})
-		if err == nil && n > 0 {
-			removed++
-			err = g.blobs.Abort(ctx, &old[i])
-		}
-		if err != nil {
-			return removed, fmt.Errorf("upload %s: %w", old[i].ID, err)
-		}
-	}
-	_, err = g.blobs.Sweep(ctx, before, func(id string) (bool, error) {
-		var one int
-		err := g.db.Row(ctx, `SELECT 1 FROM upload WHERE id = $1`, sql.Args(id), &one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
-		}
-		return true, err
-	})
-	return removed, err
 }

@@ -173,24 +173,17 @@ func (d *Door) completeUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if first >= 0 {
-		if err := d.appendBody(x, repo, first, length); err != nil {
-			return err
-		}
-		if _, _, err := repo.Complete(x.r.Context(), x.last, digest, nil); err != nil {
-			return err
-		}
-	} else {
-		in, err := x.layerBody(-1)
-		if err != nil {
-			return err
-		}
-		if _, _, err := repo.Complete(x.r.Context(), x.last, digest, in); err != nil {
-			return in.blame(err)
-		}
+	in, err := x.layerBody(length)
+	if err != nil {
+		return err
 	}
-	for _, name := range [...]string{"Range", "Docker-Upload-Uuid"} { // of the chunk
-		delete(x.w.Header(), name)
+	if _, _, err := repo.CompleteAt(x.r.Context(), x.last, digest, first, in); err != nil {
+		if fault.Is(err, fault.RangeInvalid) {
+			if u, gone := repo.Upload(x.r.Context(), x.last); gone == nil {
+				x.uploadHeaders(u)
+			}
+		}
+		return in.blame(err)
 	}
 	x.blobCreated(digest)
 	return nil

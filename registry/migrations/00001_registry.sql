@@ -72,6 +72,7 @@ CREATE TABLE layer (
   blob_id BIGINT NOT NULL REFERENCES blob (id),
   size BIGINT NOT NULL,
   pushed_at BIGINT NOT NULL,
+  upload TEXT NOT NULL,               -- id of the upload that it came from, or empty
   PRIMARY KEY (repository_id, digest)
 );
 CREATE INDEX layer_by_blob ON layer (blob_id);

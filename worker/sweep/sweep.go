@@ -1,4 +1,4 @@
-// Package sweep removes what nobody will come back for: uploads that were left alone for a day. Running it twice, or on several nodes at once, does no harm.
+// Package sweep removes what nobody will come back for: uploads that were left alone for a day, and rows of deleted repositories. Running it twice, or on several nodes at once, does no harm.
 package sweep
 
 import (
@@ -25,6 +25,9 @@ func Run(ctx context.Context, g *registry.Registry) {
 			slog.Error("abandoned uploads could not all be removed; they are tried again in an hour", "removed", removed, "error", err)
 		case removed > 0:
 			slog.Info("abandoned uploads removed", "uploads", removed)
+		}
+		if err := g.RemoveDeleted(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("what deleted repositories left could not all be removed; it is tried again in an hour", "error", err)
 		}
 		select {
 		case <-ctx.Done():
