@@ -72,43 +72,36 @@ func (d *Directory) findPolicy(ctx context.Context, account, policyARN string) (
 
 // CreatePolicy makes a managed policy with its first version. Faults: EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput.
 func (d *Directory) CreatePolicy(ctx context.Context, name, path, description, document string, tags []Tag) (*ManagedPolicy, error) {
-	path, err := checkPath(path)
+	e, err := d.newEntity(ctx, KindPolicy, name, path, tags)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkName(KindPolicy, name), checkTags(tags), checkManaged(document)); err != nil {
+	if err := d.authorizeNew(ctx, "iam:CreatePolicy", "iam:TagPolicy", creation(e, "", tags)); err != nil {
 		return nil, err
 	}
-	account, err := callerAccount(ctx)
-	if err != nil {
+	if err := checkManaged(document); err != nil {
 		return nil, err
 	}
-	now := d.options.Now()
-	p := &ManagedPolicy{
-		ID: newID(policyPrefix), ARN: arn.IAM(account, "policy"+path+name), Name: name, Path: path, Description: description,
-		Version: "v1", Attachable: true, Created: stored(now), Updated: stored(now), Tags: tags,
-	}
-	r := Resource{ARN: p.ARN, RequestTags: tagMap(tags)}
-	if err := d.authorizeNew(ctx, "iam:CreatePolicy", "iam:TagPolicy", &r); err != nil {
-		return nil, err
-	}
-	err = d.commit(ctx, account, func(tx *sql.Tx) error {
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE account = $1 AND folded = $2`, account, fold(name)); err != nil || n > 0 {
-			return orElse(err, alreadyThere(KindPolicy, name))
+	err = d.commit(ctx, e.account, func(tx *sql.Tx) error {
+		if err := e.free(tx); err != nil {
+			return err
 		}
+		now := sql.Micros(e.created)
 		if _, err := tx.Exec(`INSERT INTO iam_policy (id, account, name, folded, path, description, current_version, last_version, created, updated)
-			VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7, $8)`, p.ID, account, name, fold(name), path, description, sql.Micros(now), sql.Micros(now)); err != nil {
+			VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7, $8)`, e.id, e.account, e.name, fold(e.name), e.path, description, now, now); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO iam_policy_version (policy, version, document, created) VALUES ($1, 1, $2, $3)`, p.ID, document, sql.Micros(now)); err != nil {
+		if _, err := tx.Exec(`INSERT INTO iam_policy_version (policy, version, document, created) VALUES ($1, 1, $2, $3)`, e.id, document, now); err != nil {
 			return err
 		}
-		return putTags(tx, p.ID, tags)
+		return putTags(tx, e.id, tags)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return &ManagedPolicy{
+		ID: e.id, ARN: e.arn(), Name: e.name, Path: e.path, Description: description, Version: "v1", Attachable: true, Created: e.created, Updated: e.created, Tags: tags,
+	}, nil
 }
 
 // authorizeNew authorises the making of something: who makes it with tags must also be allowed to tag it.
