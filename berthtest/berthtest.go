@@ -42,7 +42,10 @@ func Start(t testing.TB, changes ...func(*server.Config)) *Server {
 // StartWith is Start with a clock or a log of the test's.
 func StartWith(t testing.TB, o server.Options, changes ...func(*server.Config)) *Server {
 	t.Helper()
-	c := server.Config{Data: filepath.Join(t.TempDir(), "data"), Listen: []string{"127.0.0.1:0"}, Regions: []string{"us-east-1", "us-east-2", "us-west-2"}}
+	c := server.Config{
+		Folder: server.Folder{Data: filepath.Join(t.TempDir(), "data")}, Listen: []string{"127.0.0.1:0"},
+		Names: server.Names{Regions: []string{"us-east-1", "us-east-2", "us-west-2"}},
+	}
 	for _, change := range changes {
 		change(&c)
 	}

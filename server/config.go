@@ -4,6 +4,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,39 +16,74 @@ import (
 
 // Config is what `berth serve` is told: by flags, by BERTH_… in the environment, or by a file (kong reads the tags).
 type Config struct {
-	Data    string   `help:"Folder for everything that is kept." default:"./berth-data" type:"path" env:"BERTH_DATA" placeholder:"DIR"`
-	Listen  []string `help:"Address to listen on; several are allowed." default:"127.0.0.1:5050" env:"BERTH_LISTEN" placeholder:"ADDR"`
-	Regions []string `help:"Regions that this cell serves." default:"us-east-1,us-east-2,us-west-2" env:"BERTH_REGIONS" placeholder:"REGION"`
-	Domain  string   `help:"Name under which registries have hosts: {account}.dkr.ecr.{region}.NAME. Without it they are HOST:PORT/{account}/{region}." env:"BERTH_DOMAIN" placeholder:"NAME"`
+	Folder
+	Listen []string `help:"Address to listen on; several are allowed (default: 127.0.0.1:5050)." default:"127.0.0.1:5050" env:"BERTH_LISTEN" placeholder:"ADDR"`
+	Names
 
 	TLSCert       string `name:"tls-cert" help:"Certificate, PEM; read again when it changes." type:"path" env:"BERTH_TLS_CERT" placeholder:"FILE"`
 	TLSKey        string `name:"tls-key" help:"Its key, PEM." type:"path" env:"BERTH_TLS_KEY" placeholder:"FILE"`
 	TLSSelfSigned bool   `name:"tls-self-signed" help:"Make a certificate authority under the data folder, and serve the registries' names with it." env:"BERTH_TLS_SELF_SIGNED"`
 
-	DB    string `name:"db" help:"Database: postgres://…; SQLite under the data folder unless given." env:"BERTH_DB" placeholder:"DSN"`
+	Database
 	Blobs string `help:"Where layers are: a folder, or s3://bucket/prefix?endpoint=…; under the data folder unless given." env:"BERTH_BLOBS" placeholder:"URL"`
 
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text" env:"BERTH_LOG_FORMAT"`
 	LogLevel  string `help:"What the log tells: ${enum}. The access log is at info." enum:"debug,info,warn,error" default:"info" env:"BERTH_LOG_LEVEL"`
 
 	Account     string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
-	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
+	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
 }
 
-var regionName = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])*$`)
+// Folder is where an installation keeps what is in no database: at least its credentials file. Commands that work on an installation name it too.
+type Folder struct {
+	Data string `help:"Data folder of the installation (default: ./berth-data)." default:"./berth-data" type:"path" env:"BERTH_DATA" placeholder:"DIR"`
+}
 
-// Validate finds what cannot work before anything is made on disk. Kong calls it.
-func (c *Config) Validate() error {
-	if len(c.Regions) == 0 {
+// Names are those by which registries are reached.
+type Names struct {
+	Regions []string `help:"Regions that this cell serves (default: us-east-1,us-east-2,us-west-2)." default:"us-east-1,us-east-2,us-west-2" env:"BERTH_REGIONS" placeholder:"REGION"`
+	Domain  string   `help:"Name under which registries have hosts: {account}.dkr.ecr.{region}.NAME. Without it they are HOST:PORT/{account}/{region}." env:"BERTH_DOMAIN" placeholder:"NAME"`
+}
+
+// Database is where everything but layers is kept.
+type Database struct {
+	DB string `name:"db" help:"Database: postgres://…; SQLite under the data folder unless given." env:"BERTH_DB" placeholder:"DSN"`
+}
+
+var (
+	regionName = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])*$`)
+	domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+)
+
+// Validate finds names that cannot be.
+func (n *Names) Validate() error {
+	if len(n.Regions) == 0 {
 		return errors.New("--regions: name at least one region")
 	}
-	for _, r := range c.Regions {
+	for _, r := range n.Regions {
 		if len(r) > 32 || !regionName.MatchString(r) {
 			return fmt.Errorf("--regions: %q is not the name of a region, such as us-east-1", r)
 		}
 	}
+	n.Domain = strings.ToLower(strings.TrimSuffix(n.Domain, "."))
+	if n.Domain != "" && (len(n.Domain) > 200 || !domainName.MatchString(n.Domain)) {
+		return fmt.Errorf("--domain: %q is not a domain name, such as registry.example.com", n.Domain)
+	}
+	return nil
+}
+
+// Validate finds what cannot work before anything is made on disk. Kong calls it.
+func (c *Config) Validate() error {
+	if err := c.Names.Validate(); err != nil {
+		return err
+	}
 	if len(c.Listen) == 0 {
 		return errors.New("--listen: name at least one address, such as 127.0.0.1:5050")
+	}
+	for _, addr := range c.Listen {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("--listen: %q is not an address, such as 127.0.0.1:5050, or :5050 for every address of this machine", addr)
+		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key go together")
@@ -58,10 +94,6 @@ func (c *Config) Validate() error {
 	if c.Account != "" && !arn.IsAccount(c.Account) {
 		return fmt.Errorf("--account: %q is not the id of an account: it has twelve digits", c.Account)
 	}
-	c.Domain = strings.ToLower(strings.Trim(c.Domain, "."))
-	if strings.ContainsAny(c.Domain, "/: ") {
-		return fmt.Errorf("--domain: %q is not a domain name", c.Domain)
-	}
 	return nil
 }
 
@@ -69,14 +101,21 @@ func (c *Config) Validate() error {
 func (c *Config) secure() bool { return c.TLSCert != "" || c.TLSSelfSigned }
 
 // CredentialsFile is where the first start writes its access key, in the format of the AWS shared credentials file.
-func (c *Config) CredentialsFile() string { return filepath.Join(c.Data, "credentials") }
+func (f *Folder) CredentialsFile() string { return filepath.Join(f.Data, "credentials") }
 
-func (c *Config) database() string {
-	if c.DB != "" {
-		return c.DB
+// CAFile is the certificate authority of --tls-self-signed, which clients have to trust.
+func (f *Folder) CAFile() string { return filepath.Join(f.Data, "tls", "ca.pem") }
+
+// in is the DSN, which by default is of a file in the data folder.
+func (d *Database) in(f *Folder) string {
+	if d.DB != "" {
+		return d.DB
 	}
-	return "sqlite:" + filepath.Join(c.Data, "berth.db")
+	return "sqlite:" + f.database()
 }
+
+// database is the file of the default database.
+func (f *Folder) database() string { return filepath.Join(f.Data, "berth.db") }
 
 func (c *Config) blobs() string {
 	if c.Blobs != "" {
@@ -85,9 +124,9 @@ func (c *Config) blobs() string {
 	return filepath.Join(c.Data, "blobs")
 }
 
-// makeData makes the data folder, closed to others: it holds the keys of every account.
-func (c *Config) makeData() error {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+// create makes the data folder, closed to others: it holds the keys of every account.
+func (f *Folder) create() error {
+	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil

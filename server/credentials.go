@@ -15,6 +15,9 @@ type Profile struct{ AccessKeyID, SecretAccessKey, Region string }
 // WriteProfile puts a profile into the credentials file at path, in place of one of the same name, and leaves the rest of the file as it is. The file is
 // for its owner only (0600), and is replaced whole: a crash leaves the old one or the new one. The zero Profile only makes sure that it can be written.
 func WriteProfile(path, name string, p Profile) error {
+	if err := CheckProfile(name); err != nil {
+		return err
+	}
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("credentials: %w", err)
@@ -39,6 +42,26 @@ func WriteProfile(path, name string, p Profile) error {
 		return fmt.Errorf("credentials: %w", errors.Join(err, os.Remove(tmp.Name())))
 	}
 	return nil
+}
+
+// CheckProfile finds names that would be read as something else in a credentials file.
+func CheckProfile(name string) error {
+	if name == "" || strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("[]#;\"'", r) }) {
+		return fmt.Errorf("%q cannot be the name of a profile: it stands between [ and ] in a line of the credentials file", name)
+	}
+	return nil
+}
+
+// HasProfile reports whether the credentials file at path has a profile of that name. A file that is not there has none.
+func HasProfile(path, name string) (bool, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("credentials: %w", err)
+	}
+	return withoutProfile(string(text), name) != string(text), nil
 }
 
 // withoutProfile is text without the section of that name.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/worker/sweep"
 )
@@ -26,18 +28,26 @@ const (
 
 // Listeners are the open sockets of a server.
 type Listeners struct {
-	sockets []net.Listener
-	secure  bool
+	sockets      []net.Listener
+	certificates *certificates // nil without TLS
 }
 
 // Listen opens the sockets, so that the first request can come before Serve runs.
-func (s *Server) Listen() (*Listeners, error) {
-	l := &Listeners{secure: s.config.secure()}
+func (s *Server) Listen() (_ *Listeners, err error) {
+	l := &Listeners{}
+	if s.config.secure() {
+		if l.certificates, err = s.certificates(); err != nil {
+			return nil, err
+		}
+	}
 	for _, addr := range s.config.Listen {
 		socket, err := net.Listen("tcp", addr)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+			if errors.Is(err, unix.EADDRINUSE) {
+				return nil, fmt.Errorf("--listen %s: another program uses this address; stop it, or choose another address: %w", addr, err)
+			}
+			return nil, fmt.Errorf("--listen %s: %w", addr, err)
 		}
 		l.sockets = append(l.sockets, socket)
 	}
@@ -50,15 +60,19 @@ func (l *Listeners) close() {
 	}
 }
 
-// URLs are where the sockets are reached.
+// URLs are where this machine reaches the sockets.
 func (l *Listeners) URLs() []string {
 	var urls []string
 	for _, socket := range l.sockets {
 		scheme := "http://"
-		if l.secure {
+		if l.certificates != nil {
 			scheme = "https://"
 		}
-		urls = append(urls, scheme+socket.Addr().String())
+		at := socket.Addr().String()
+		if host, port, err := net.SplitHostPort(at); err == nil && net.ParseIP(host).IsUnspecified() {
+			at = net.JoinHostPort("127.0.0.1", port)
+		}
+		urls = append(urls, scheme+at)
 	}
 	return urls
 }
@@ -70,13 +84,8 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
-	if l.secure {
-		certificates, err := s.certificates()
-		if err != nil {
-			l.close()
-			return err
-		}
-		h.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get}
+	if l.certificates != nil {
+		h.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.certificates.get}
 	}
 	work, stop := context.WithCancel(ctx)
 	defer stop()
@@ -88,7 +97,7 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	failed := make(chan error, len(l.sockets))
 	for _, socket := range l.sockets {
 		go func() {
-			if l.secure {
+			if l.certificates != nil {
 				failed <- h.ServeTLS(socket, "", "")
 			} else {
 				failed <- h.Serve(socket)

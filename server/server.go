@@ -25,7 +25,6 @@ import (
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
-	"github.com/berth-registry/berth/storage/sql"
 )
 
 // Server is a whole berth. It is made by Open, serves by Serve, and ends by Close.
@@ -67,7 +66,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 			s.Close()
 		}
 	}()
-	if err := c.makeData(); err != nil {
+	if err := c.create(); err != nil {
 		return nil, err
 	}
 	lock, err := lockData(c.Data)
@@ -77,15 +76,10 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s.onClose(func() { lock.Close() }) //nolint:errcheck // the end of the process lets go of it too
 
 	// Floor 1: what is kept.
-	db, err := sql.Open(ctx, c.database())
+	db, err := s.openDatabase(ctx, c.in(&c.Folder))
 	if err != nil {
 		return nil, err
 	}
-	s.onClose(func() {
-		if err := db.Close(); err != nil {
-			slog.Error("the database did not close well", "error", err)
-		}
-	})
 	log, err := audit.Open(ctx, db)
 	if err != nil {
 		return nil, err
@@ -169,7 +163,9 @@ func (s *Server) services(ctx context.Context, log *audit.Log) ([]*awswire.Servi
 		func() (*awswire.Service, error) {
 			return ecr.Service(&ecr.API{Registry: s.registry, Directory: s.identity, Names: names, Pages: pages})
 		},
-		func() (*awswire.Service, error) { return iamapi.Service(&iamapi.API{Directory: s.identity, Pages: pages}) },
+		func() (*awswire.Service, error) {
+			return iamapi.Service(&iamapi.API{Directory: s.identity, Pages: pages})
+		},
 		func() (*awswire.Service, error) { return stsapi.Service(&stsapi.API{Directory: s.identity}) },
 		func() (*awswire.Service, error) {
 			return operator.Service(&operator.API{Directory: s.identity, Logs: []*audit.Log{log}})

@@ -49,9 +49,6 @@ func (s *Server) certificates() (*certificates, error) {
 	return c, nil
 }
 
-// CAFile is the certificate authority of --tls-self-signed, which clients have to trust.
-func (c *Config) CAFile() string { return filepath.Join(c.Data, "tls", "ca.pem") }
-
 func (s *Server) certificateNames() []string {
 	names := append(s.names.Wildcards(), "localhost", "127.0.0.1", "::1")
 	for _, addr := range s.config.Listen {

@@ -11,20 +11,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"os"
-	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"github.com/berth-registry/berth/server"
 )
 
-// Target says which installation a command speaks to: a running server with the caller's AWS credentials, or the data folder of one that is stopped.
+// Target says which installation a command speaks to: a running server, with the caller's AWS credentials, or the data folder of one that is stopped.
 type Target struct {
-	Data     string `help:"Data folder of the installation." default:"./berth-data" type:"path" env:"BERTH_DATA" placeholder:"DIR"`
-	Endpoint string `help:"URL of a running server." env:"AWS_ENDPOINT_URL" placeholder:"URL"`
+	server.Folder
+	Endpoint string `help:"URL of a running server (default: http://127.0.0.1:5050)." env:"AWS_ENDPOINT_URL" placeholder:"URL"`
 }
 
 // credentials is the shared credentials file that the caller uses: the one that AWS names, or the data folder's.
@@ -32,65 +38,40 @@ func (t *Target) credentials() string {
 	if file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"); file != "" {
 		return file
 	}
-	return filepath.Join(t.Data, "credentials")
+	return t.CredentialsFile()
 }
 
 // call runs an operation of berth's own service on the running server.
 func (t *Target) call(ctx context.Context, operation string, in, out any) error {
-	endpoint := t.Endpoint
-	if endpoint == "" {
-		endpoint = "http://127.0.0.1:5050"
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{t.credentials()}))
-	if err != nil {
-		return fmt.Errorf("credentials: %w", err)
-	}
-	who, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return fmt.Errorf("no AWS credentials: set AWS_SHARED_CREDENTIALS_FILE and AWS_PROFILE as `berth serve` printed them: %w", err)
-	}
-	region := cfg.Region
-	if region == "" {
-		region = "us-east-1"
-	}
-	body, err := json.Marshal(in)
+	who, err := t.caller(ctx)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/", bytes.NewReader(body))
+	return who.call(ctx, operation, in, out)
+}
+
+// caller finds the caller's credentials where every AWS client looks for them, but not in the metadata of a cloud's machine, which would only keep him waiting.
+func (t *Target) caller(ctx context.Context) (caller, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{t.credentials()}), config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err != nil {
-		return fmt.Errorf("--endpoint: %w", err)
+		return caller{}, fmt.Errorf("AWS credentials: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "Berth_20261122."+operation)
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), "berth", region, time.Now()); err != nil {
-		return err
+	key, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return caller{}, fmt.Errorf("there are no AWS credentials in the environment or in %s: copy the lines that `berth serve` prints at its start", t.credentials())
 	}
 	client, err := t.client()
 	if err != nil {
-		return err
+		return caller{}, err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("the server does not answer: %w", err)
+	c := caller{t.Endpoint, key, cfg.Region, client}
+	if c.endpoint == "" {
+		c.endpoint = "http://127.0.0.1:5050"
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("the server's answer broke off: %w", err)
+	if c.region == "" {
+		c.region = "us-east-1"
 	}
-	if resp.StatusCode != http.StatusOK {
-		var refused struct {
-			Type    string `json:"__type"`
-			Message string `json:"message"`
-		}
-		if json.Unmarshal(answer, &refused) != nil || refused.Type == "" {
-			return fmt.Errorf("%s answered %s: is it a berth?", endpoint, resp.Status)
-		}
-		return fmt.Errorf("%s (%s, request id %s)", refused.Message, refused.Type, resp.Header.Get("X-Amzn-Requestid"))
-	}
-	return json.Unmarshal(answer, out)
+	return c, nil
 }
 
 // client trusts what AWS_CA_BUNDLE names, and the authority of the data folder, beside the system's.
@@ -99,13 +80,13 @@ func (t *Target) client() (*http.Client, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	bundles := []string{filepath.Join(t.Data, "tls", "ca.pem")}
+	bundles := []string{t.CAFile()}
 	if file := os.Getenv("AWS_CA_BUNDLE"); file != "" {
 		bundles = append(bundles, file)
 	}
 	for _, file := range bundles {
 		text, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
@@ -113,5 +94,90 @@ func (t *Target) client() (*http.Client, error) {
 		}
 		pool.AppendCertsFromPEM(text)
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, Timeout: time.Minute}, nil
+	return &http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, Timeout: time.Minute,
+	}, nil
+}
+
+// caller calls a running server as somebody.
+type caller struct {
+	endpoint string
+	key      aws.Credentials
+	region   string
+	http     *http.Client
+}
+
+// call runs an operation of berth's own service, "berth", which speaks awsJson1.1 as ECR does.
+func (c caller) call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.endpoint, "/")+"/", bytes.NewReader(body))
+	if err != nil || req.URL.Host == "" {
+		return fmt.Errorf("--endpoint: %q is not the URL of a server, such as http://127.0.0.1:5050", c.endpoint)
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", "Berth_20261122."+operation)
+	sum := sha256.Sum256(body)
+	if err := v4.NewSigner().SignHTTP(ctx, c.key, req, hex.EncodeToString(sum[:]), "berth", c.region, time.Now()); err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return fmt.Errorf("the server's answer broke off: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return c.refused(resp, answer)
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("the answer of %s cannot be read: is it a berth? %w", c.endpoint, err)
+	}
+	return nil
+}
+
+func (c caller) unreachable(err error) error {
+	var op *net.OpError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return fmt.Errorf("no server answers at %s: start it with `berth serve`, or name another with --endpoint (%w)", c.endpoint, op.Err)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("the certificate of %s is of an authority that is not known here: name its file with AWS_CA_BUNDLE, or its data folder with --data: %w", c.endpoint, err)
+	}
+	return fmt.Errorf("%s does not answer: %w", c.endpoint, err)
+}
+
+func (c caller) refused(resp *http.Response, answer []byte) error {
+	var told struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(answer, &told) != nil || told.Type == "" {
+		return fmt.Errorf("%s answered %s: is it a berth?", c.endpoint, resp.Status)
+	}
+	name := told.Type[strings.LastIndexByte(told.Type, '#')+1:]
+	text := fmt.Sprintf("%s (%s, request id %s)", told.Message, name, resp.Header.Get("X-Amzn-Requestid"))
+	switch name {
+	case "UnrecognizedClientException", "InvalidSignatureException":
+		text += fmt.Sprintf("; access key %s is from %s: is that of this server?", c.key.AccessKeyID, c.key.Source)
+	case "AccessDeniedException":
+		text += "; only the account that the installation began with can be allowed this"
+	}
+	return errors.New(text)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+
+// quote makes s one word for a shell.
+func quote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

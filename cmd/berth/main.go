@@ -13,25 +13,31 @@ import (
 
 // CLI is the command line; each command is in a file of its own.
 type CLI struct {
-	Config kong.ConfigFlag `help:"Read flags from a JSON file." type:"existingfile" env:"BERTH_CONFIG" placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"Read flags from a YAML or JSON file: the names of flags with their values." type:"existingfile" env:"BERTH_CONFIG" placeholder:"FILE"`
 	Output string          `help:"Form of what commands print: ${enum}." enum:"text,json" default:"text" env:"BERTH_OUTPUT"`
 
-	Serve   ServeCmd   `cmd:"" help:"Serve the registry."`
-	Account AccountCmd `cmd:"" help:"Make and list accounts."`
-	Hosts   HostsCmd   `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
-	Audit   AuditCmd   `cmd:"" help:"Print who did what, and why it was allowed or not."`
-	Policy  PolicyCmd  `cmd:"" help:"Check policies, and ask what they decide."`
+	Serve      ServeCmd      `cmd:"" help:"Serve the registry."`
+	Quickstart QuickstartCmd `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
+	Account    AccountCmd    `cmd:"" help:"Make and list accounts."`
+	Hosts      HostsCmd      `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
+	Audit      AuditCmd      `cmd:"" help:"Print who did what, and why it was allowed or not."`
+	Policy     PolicyCmd     `cmd:"" help:"Check policies, and ask what they decide."`
+	Version    VersionCmd    `cmd:"" help:"Print the version of this program."`
 }
 
 func main() {
+	if len(os.Args) == 1 {
+		os.Args = append(os.Args, "--help")
+	}
 	var cli CLI
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k := kong.Parse(&cli,
 		kong.Name("berth"),
 		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),
-		kong.Configuration(kong.JSON),
-		kong.UsageOnError(),
+		kong.Configuration(readConfig),
+		kong.ShortUsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err := k.Run(&cli); err != nil {

@@ -34,10 +34,7 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 
 // greet says how to go on: what to copy into the shell, and what to do then.
 func (c *ServeCmd) greet(s *server.Server, urls []string) {
-	file := c.CredentialsFile()
-	if abs, err := filepath.Abs(file); err == nil {
-		file = abs
-	}
+	berth, file := os.Args[0], absolute(c.CredentialsFile())
 	fmt.Printf("berth serves %s\n", urls[0])
 	for _, more := range urls[1:] {
 		fmt.Printf("         and %s\n", more)
@@ -46,9 +43,13 @@ func (c *ServeCmd) greet(s *server.Server, urls []string) {
 		fmt.Printf("\nThis is the first start: account %s was made, and the access key of its root user is in %s.\n", s.First.ID, file)
 	}
 	fmt.Printf("\nTo use it, copy these two lines into a shell:\n\n")
-	fmt.Printf("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_ENDPOINT_URL=%s\n", file, urls[0])
+	fmt.Printf("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_ENDPOINT_URL=%s\n", quote(file), urls[0])
 	fmt.Printf("  export AWS_REGION=%s AWS_DEFAULT_REGION=%s%s\n", c.Regions[0], c.Regions[0], c.bundle())
-	fmt.Printf("\nand go on with\n\n  aws ecr create-repository --repository-name hello\n  berth account create --name customer\n  berth quickstart        # shows the whole story by itself\n\n")
+	fmt.Printf("\nand go on with\n\n  aws ecr create-repository --repository-name hello\n  %s account create --name customer\n", berth)
+	if c.Domain != "" {
+		fmt.Printf("  %s hosts --domain %s    # the registries' names, for /etc/hosts\n", berth, c.Domain)
+	}
+	fmt.Printf("  %s quickstart        # shows the whole story by itself, on a server of its own\n\n", berth)
 }
 
 // bundle makes clients trust a certificate that berth signed itself.
@@ -56,9 +57,12 @@ func (c *ServeCmd) bundle() string {
 	if !c.TLSSelfSigned {
 		return ""
 	}
-	file := c.CAFile()
-	if abs, err := filepath.Abs(file); err == nil {
-		file = abs
+	return " AWS_CA_BUNDLE=" + quote(absolute(c.CAFile()))
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
 	}
-	return " AWS_CA_BUNDLE=" + file
+	return path
 }

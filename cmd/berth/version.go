@@ -1,0 +1,38 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+)
+
+// VersionCmd is `berth version`.
+type VersionCmd struct{}
+
+// Run prints what the Go tool wrote into the program.
+func (*VersionCmd) Run(cli *CLI) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	set := map[string]string{}
+	for _, s := range info.Settings {
+		set[s.Key] = s.Value
+	}
+	v := struct {
+		Version   string `json:"version"`
+		Revision  string `json:"revision,omitempty"`
+		Time      string `json:"time,omitempty"`
+		Modified  bool   `json:"modified"`
+		GoVersion string `json:"goVersion"`
+		Platform  string `json:"platform"`
+	}{cmp.Or(info.Main.Version, "(devel)"), set["vcs.revision"], set["vcs.time"], set["vcs.modified"] == "true", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+	if cli.Output == "json" {
+		return json.NewEncoder(os.Stdout).Encode(v)
+	}
+	_, err := fmt.Printf("berth %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
+	return err
+}
