@@ -118,7 +118,18 @@ func (db *DB) View(ctx context.Context, f func(tx *Tx) error) error {
 		return unavailable(err)
 	}
 	defer t.Rollback() //nolint:errcheck // a read has nothing to undo
-	return f(&Tx{ctx: ctx, db: db, tx: t})
+	tx := &Tx{ctx: ctx, db: db, tx: t}
+	if db.dialect == sqlite {
+		// Reading a statement's text costs SQLite more than running it: those that are at hand are used again.
+		tx.prepare = func(query string) (*stdsql.Stmt, error) {
+			s, err := db.stmt(query)
+			if err != nil {
+				return nil, err
+			}
+			return t.StmtContext(ctx, s), nil
+		}
+	}
+	return f(tx)
 }
 
 // AfterCommit runs f once the transaction is durable and before Write returns: caches are told there.
