@@ -7,7 +7,6 @@ import (
 
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
-	storage "github.com/berth-registry/berth/storage/blob"
 )
 
 // smallBlob is the size in bytes up to which a blob is read and written at once: that is fewer system calls than sendfile needs.
@@ -109,7 +108,7 @@ func (x *exchange) rangeApplies(digest oci.Digest) bool {
 
 // copyBlob writes the part of content that begins where it stands. A file goes to the socket through ResponseWriter.ReadFrom, which is sendfile: nothing
 // may stand between.
-func (d *Door) copyBlob(w io.Writer, content storage.Content, part extent) error {
+func (d *Door) copyBlob(w io.Writer, content io.Reader, part extent) error {
 	if part.length > smallBlob {
 		_, err := io.CopyN(w, content, part.length)
 		return err
