@@ -136,6 +136,9 @@ func (f *Front) verify(x *exchange, r *http.Request, service *awswire.Service, s
 		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1).
 		served = func(region string) bool { return region == "us-east-1" || name == "sts" && f.Names.Serves(region) }
 	}
+	if name == "berth" {
+		served = func(string) bool { return true } // the operator's service is of the installation, not of a region
+	}
 	if err := s.CheckScope(served, name, x.begin); err != nil {
 		return err
 	}

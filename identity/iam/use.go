@@ -51,11 +51,12 @@ func (d *Directory) noteUse(c *Call, action string) {
 func (d *Directory) flushUses(ctx context.Context) {
 	d.pending.Lock()
 	uses := d.pending.uses
-	if len(uses) > 0 {
+	none := len(uses) == 0 // asked under the lock: an empty map stays the one that others write to
+	if !none {
 		d.pending.uses = map[string]lastUse{}
 	}
 	d.pending.Unlock()
-	if len(uses) == 0 {
+	if none {
 		return
 	}
 	err := d.db.Write(ctx, func(tx *sql.Tx) error {
