@@ -56,9 +56,17 @@ func receive(body io.Reader, file string, size int64) error {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	buffer := make([]byte, min(size, 256<<10))
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, sum)}, body, buffer); err != nil {
-		return err
+	buffer := make([]byte, min(size, 256<<10)) // filled before it is used: what arrives at once is often little
+	for left := size; left > 0; {
+		part := buffer[:min(left, int64(len(buffer)))]
+		if _, err := io.ReadFull(body, part); err != nil {
+			return err
+		}
+		sum.Write(part)
+		if _, err := f.Write(part); err != nil {
+			return err
+		}
+		left -= int64(len(part))
 	}
 	if bytes.Equal(sum.Sum(nil), make([]byte, sha256.Size)) {
 		return io.ErrUnexpectedEOF // so that the hash is not left out
