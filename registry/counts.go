@@ -37,7 +37,7 @@ func (c *imageCounts) full(ctx context.Context, r *Repo) (bool, error) {
 	if !ok || now.Sub(known.read) > countAgain || known.n >= most {
 		known = imageCount{read: now}
 		// No further than to the limit: counting is paid by each push to a full repository.
-		if err := r.g.db.Row(ctx, `SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1 LIMIT $2) AS some`, sql.Args(r.ID, most), &known.n); err != nil {
+		if err := r.g.db.Row(ctx, `SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, most), &known.n); err != nil {
 			return false, err
 		}
 		c.mu.Lock()

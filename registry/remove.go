@@ -32,7 +32,7 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		}
 		var parts int
 		if err := tx.Row(`SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1
-			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 LIMIT $2) AS some`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
+			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
 			return err
 		}
 		// No account is "", so no name leads to the row any more; its id keeps it apart from others on their way out.

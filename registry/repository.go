@@ -54,16 +54,22 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 	}
 	repo := &Repository{Ref: ref, CreatedAt: g.now().UTC(), Mutability: n.Mutability, ScanOnPush: n.ScanOnPush, Encryption: n.Encryption, Tags: tags}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
-		repo.ID = sql.NewID(repo.CreatedAt)
-		added, err := tx.Exec(`INSERT INTO repository (id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, tags)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, region, name) DO NOTHING`,
-			repo.ID, ref.Account, ref.Region, ref.Name, sql.Micros(repo.CreatedAt), n.Mutability.Mode, toJSON(n.Mutability.Exclusions), n.ScanOnPush,
-			n.Encryption.Type, n.Encryption.KMSKey, toJSON(tags))
-		if err != nil {
+		var one int
+		err := tx.Row(`SELECT 1 FROM repository WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(ref.Account, ref.Region, ref.Name), &one)
+		if err == nil {
+			return fault.New(fault.RepositoryAlreadyExists, "The repository with name '%s' already exists in the registry with id '%s'", ref.Name, ref.Account)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if added == 0 {
-			return fault.New(fault.RepositoryAlreadyExists, "The repository with name '%s' already exists in the registry with id '%s'", ref.Name, ref.Account)
+		repo.ID, err = tx.InsertNew(repo.CreatedAt, func(id int64) (int64, error) {
+			return tx.Exec(`INSERT INTO repository (id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, tags)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+				id, ref.Account, ref.Region, ref.Name, sql.Micros(repo.CreatedAt), n.Mutability.Mode, toJSON(n.Mutability.Exclusions), n.ScanOnPush,
+				n.Encryption.Type, n.Encryption.KMSKey, toJSON(tags))
+		})
+		if err != nil {
+			return err
 		}
 		return errors.Join(g.changed(tx, ref), g.record(tx, call))
 	})

@@ -356,12 +356,13 @@ func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, u
 	if !at.ready {
 		return 0, false, fault.New(fault.Unavailable, "The layer with digest '%s' was being removed; try again", d)
 	}
+	// Two pushes of the same content at once do not see each other's row before one of them commits: the database then runs the other again, for which
+	// the conflict must not be an error.
 	now := r.g.now()
-	id = sql.NewID(now)
-	// Two pushes of the same content at once do not see each other's row before one of them commits: the other is then run again by the database, for
-	// which the conflict must not be an error.
-	_, err = tx.Exec(`INSERT INTO blob (id, digest, size, key, content, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING`,
-		id, d, size, at.key, at.content, sql.Micros(now))
+	id, err = tx.InsertNew(now, func(id int64) (int64, error) {
+		return tx.Exec(`INSERT INTO blob (id, digest, size, key, content, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			id, d, size, at.key, at.content, sql.Micros(now))
+	})
 	return id, true, err
 }
 

@@ -59,3 +59,36 @@ func TestRecordsAreKept(t *testing.T) {
 		}
 	})
 }
+
+// Very many records of one moment are all kept, though their ids are partly random.
+func TestRecordsOfOneMoment(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, dsn string) {
+		db, err := sql.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		log, err := audit.Open(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		const many = 12_000 // of four million ids: about 17 are drawn twice
+		record := audit.Record{Time: time.Now(), RequestID: "1", Action: "ecr:PutImage"}
+		err = db.Write(t.Context(), func(tx *sql.Tx) error {
+			for range many {
+				if err := log.Write(tx, &record); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		if err := log.Find(t.Context(), audit.Filter{RequestID: "1"}, func(*audit.Record) error { n++; return nil }); err != nil || n != many {
+			t.Errorf("%d records, %v", n, err)
+		}
+	})
+}

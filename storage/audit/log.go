@@ -60,7 +60,10 @@ func (l *Log) Close() {
 
 // Write puts the record of a mutation into the mutation's transaction.
 func (l *Log) Write(tx *sql.Tx, r *Record) error {
-	_, err := tx.Exec(`INSERT INTO audit (id, record) VALUES ($1, $2)`, sql.NewID(r.Time), string(r.Line()))
+	line := string(r.Line())
+	_, err := tx.InsertNew(r.Time, func(id int64) (int64, error) {
+		return tx.Exec(`INSERT INTO audit (id, record) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, line)
+	})
 	return err
 }
 

@@ -244,9 +244,22 @@ func each(rows *stdsql.Rows, err error, scan func(row Scanner) error) error {
 	return classify(rows.Err())
 }
 
-// NewID returns a number for a new row: ordered by time, never given twice (the millisecond since 2020, then 22 random bits; until 2089). Rows that
-// refer to it stay right when another row later takes the same name.
+// NewID returns a number for a new row: ordered by time (the millisecond since 2020, then 22 random bits; until 2089). Rows that refer to it stay right
+// when another row later takes the same name. Two of the same millisecond are equal once in four million times, which a busy registry sees within hours:
+// see InsertNew.
 func NewID(now time.Time) int64 { return FirstID(now) | int64(random22()) }
+
+// InsertNew calls insert with new ids until one makes a row: insert is an INSERT with ON CONFLICT DO NOTHING, and returns how many rows it made. It returns
+// the id of the row. What else than the id could be in conflict has to be looked for before.
+func (tx *Tx) InsertNew(at time.Time, insert func(id int64) (rows int64, err error)) (int64, error) {
+	for range 16 {
+		id := NewID(at)
+		if rows, err := insert(id); err != nil || rows > 0 {
+			return id, err
+		}
+	}
+	return 0, errors.New("database: no new row can be made: something else than its id is there already")
+}
 
 // FirstID is the least number that NewID gives at that time.
 func FirstID(at time.Time) int64 { return (at.UnixMilli() - 1577836800000) << 22 }
