@@ -5,13 +5,17 @@ package berthtest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -164,12 +168,44 @@ func (s *Server) Do(t testing.TB, authorization, method, path string, body io.Re
 	if err != nil {
 		t.Fatal(err)
 	}
+	return resp, readAll(t, resp)
+}
+
+func readAll(t testing.TB, resp *http.Response) []byte {
+	t.Helper()
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, answer
+	return answer
+}
+
+// Call makes a call of an AWS service as it goes over the wire, signed by c unless c is nil, and returns the answer with its body read. A JSON
+// call has the target prefix, such as AmazonEC2ContainerRegistry_V20150921, and a JSON body; a query call has no prefix and a form.
+func (s *Server) Call(t testing.TB, c *Caller, service, region, targetPrefix, operation, body string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	if targetPrefix != "" {
+		req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		req.Header.Set("X-Amz-Target", targetPrefix+"."+operation)
+	}
+	if c != nil {
+		sum := sha256.Sum256([]byte(body))
+		key := aws.Credentials{AccessKeyID: c.Key, SecretAccessKey: c.Secret, SessionToken: c.Token}
+		if err := v4.NewSigner().SignHTTP(t.Context(), key, req, hex.EncodeToString(sum[:]), service, region, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, readAll(t, resp)
 }
 
 // client reads each answer whole before the SDK sees it: the SDK closes a request's body as soon as an answer begins, and the transport then drops the
