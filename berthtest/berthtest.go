@@ -72,8 +72,12 @@ func StartWith(t testing.TB, o server.Options, changes ...func(*server.Config)) 
 		}
 		s.Close()
 	})
-	url := listeners.URLs()[0]
-	return &Server{URL: url, Host: url[len("http://"):], Config: c, Server: s}
+	return Of(s, c, listeners.URLs()[0])
+}
+
+// Of is a server that the test itself runs with c, at url.
+func Of(s *server.Server, c server.Config, url string) *Server {
+	return &Server{URL: url, Host: strings.TrimPrefix(url, "http://"), Config: c, Server: s}
 }
 
 // Account is an account of the server with the clients of somebody in it.
