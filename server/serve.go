@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/worker/sweep"
 )
 
@@ -80,7 +79,7 @@ func (l *Listeners) URLs() []string {
 // Serve answers requests until ctx ends, then lets those that have begun finish, for half a minute. It closes the sockets.
 func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	h := &http.Server{
-		Handler: s.handler, ConnContext: front.Connection,
+		Handler: s.handler, ConnContext: connection,
 		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
