@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -119,6 +120,18 @@ func (a *Account) User(t testing.TB, name, document string) *Caller {
 		t.Fatal(err)
 	}
 	return &Caller{Key: *key.AccessKey.AccessKeyId, Secret: *key.AccessKey.SecretAccessKey, server: a.server}
+}
+
+// Root is the root user of the first account, with the key that the first start wrote.
+func (s *Server) Root(t testing.TB) *Caller {
+	t.Helper()
+	p, err := config.LoadSharedConfigProfile(t.Context(), "default", func(o *config.LoadSharedConfigOptions) {
+		o.CredentialsFiles, o.ConfigFiles = []string{s.Config.CredentialsFile()}, []string{}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.As(p.Credentials.AccessKeyID, p.Credentials.SecretAccessKey, "")
 }
 
 // As is a caller with other credentials, such as those of a session.

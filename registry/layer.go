@@ -69,6 +69,7 @@ func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, erro
 }
 
 func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
+	r.note("", d)
 	c := r.g.contents
 	stamp := c.dropped.StampOf(r.ID, string(d))
 	if l, ok := c.layers.GetIfPresent(contentKey{r.ID, string(d)}); ok && stamp != 0 && l.stamp == stamp {

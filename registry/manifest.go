@@ -35,6 +35,7 @@ type Manifest struct {
 // Manifest finds an image's manifest, byte for byte as it was pushed. When the reference has tag and digest, they must belong together.
 // The fault is ImageNotFound.
 func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
+	r.note(ref.Tag, ref.Digest)
 	name, isTag := string(ref.Digest), false
 	if ref.Tag != "" {
 		name, isTag = ref.Tag, true
@@ -52,7 +53,19 @@ func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
 	if ref.Digest != "" && m.Digest != ref.Digest {
 		return nil, imageNotFound()
 	}
+	r.note("", m.Digest)
 	return m, nil
+}
+
+// note tells the audit what is read; of a batch it is the first.
+func (r *Repo) note(tag string, d oci.Digest) {
+	a := &r.call.Audit
+	if a.Tag == "" && a.Digest == "" {
+		a.Tag = tag
+	}
+	if a.Digest == "" {
+		a.Digest = string(d)
+	}
 }
 
 func imageNotFound() error { return fault.New(fault.ImageNotFound, "Requested image not found") }
