@@ -122,15 +122,15 @@ func (d *Door) deleteManifest(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range failures {
+	if len(failures) > 0 { // there is one reference, and so at most one failure
 		code := fault.InvalidParameter
-		switch f.Code {
-		case "ImageNotFound":
+		switch failures[0].Code {
+		case registry.FailImageNotFound:
 			code = fault.ImageNotFound
-		case "ImageReferencedByManifestList":
+		case registry.FailReferenced:
 			code = fault.ImageReferenced
 		}
-		return fault.New(code, "%s", f.Reason)
+		return fault.New(code, "%s", failures[0].Reason)
 	}
 	x.empty(http.StatusAccepted)
 	return nil

@@ -30,7 +30,8 @@ func (a *API) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 		Credentials: showCredentials(&got.TemporaryCredentials), AssumedRoleUser: &types.AssumedRoleUser{AssumedRoleId: aws.String(got.ID), Arn: aws.String(got.ARN)},
 	}
 	if got.Packed > 0 {
-		out.PackedPolicySize = aws.Int32(int32(got.Packed)) //nolint:staticcheck // the clients of today read it (STS-6)
+		//lint:ignore SA1019 the clients of today read it (STS-6)
+		out.PackedPolicySize = aws.Int32(int32(got.Packed)) //nolint:staticcheck // see above
 	}
 	if got.SourceIdentity != "" {
 		out.SourceIdentity = aws.String(got.SourceIdentity)

@@ -109,14 +109,4 @@ func parseOperator(name string) operator {
 	return operator{}
 }
 
-// takesVariables reports whether policy variables are substituted in the operator's values. Bool is a contradiction in AWS's own pages:
-// substituted when evaluating, a finding when validating (IAMP-2.2).
-func (c comparison) takesVariables() bool {
-	switch c {
-	case stringEquals, stringEqualsIgnoreCase, stringLike, arnLike, boolEquals:
-		return true
-	}
-	return false
-}
-
 func (c comparison) takesWildcards() bool { return c == stringLike || c == arnLike }

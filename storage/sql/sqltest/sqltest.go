@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -36,7 +35,6 @@ var (
 	cluster string // DSN of the database "postgres"
 	failed  error
 	number  atomic.Int64
-	alive   io.Closer // held so that the pipe stays open as long as this process lives
 )
 
 // Postgres returns the DSN of a new database in the cluster that BERTH_TEST_POSTGRES names, or else in one that this process starts.
@@ -109,9 +107,13 @@ func start() (string, error) {
 	sh := exec.Command("sh", "-c", script)
 	attr.Setpgid = true // an interrupt at the terminal must reach the cluster only through the pipe
 	sh.SysProcAttr, sh.Dir = &attr, dir
-	if alive, err = sh.StdinPipe(); err != nil {
+	var pipe [2]int // plain numbers: an *os.File that nothing refers to would be closed by the garbage collector
+	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		return "", err
 	}
+	end := os.NewFile(uintptr(pipe[0]), "end")
+	defer end.Close()
+	sh.Stdin = end
 	if err := sh.Start(); err != nil {
 		return "", err
 	}
