@@ -3,9 +3,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-# The end-to-end tests drive a built berth with real clients; the race detector sees nothing of that, so it runs on the rest only.
-PACKAGES = $(shell go list ./... | grep -v /test/)
-
 .PHONY: run build test bench lint clean
 
 run: build ## build bin/berth and start it on http://127.0.0.1:5050 with its data in ./berth-data
@@ -18,7 +15,8 @@ test: ## every test, with what it needs installed first; with CI=true a skipped 
 	@test/tools test
 	@echo "== go vet" && go vet ./...
 	@echo "== staticcheck" && staticcheck ./...
-	@go run ./test/report "-race -timeout 10m $(PACKAGES)" "-timeout 10m ./test/..."
+	@# The end-to-end tests drive a built berth with real clients; the race detector sees nothing of that, so it runs on the rest only.
+	@packages=$$(go list ./... | grep -v /test/ | xargs) && go run ./test/report "-race -timeout 10m $$packages" "-timeout 10m ./test/..."
 
 bench: build ## berth beside distribution, zot (where it is on PATH) and nginx, as ratios
 	@test/tools bench

@@ -45,23 +45,27 @@ func withBerth(m *testing.M) int {
 
 // The main job, end to end.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	awscli := need(t, "aws")
 	e := engine.Start(t, engine.Options{})
 	script(t, "story", append(e.Env(""), "AWSCLI="+awscli), map[string]string{"docker": e.Client})
 }
 
 func TestSkopeo(t *testing.T) {
+	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
 	script(t, "skopeo", []string{"AWSCLI=" + awscli}, map[string]string{"skopeo": skopeo})
 }
 
 func TestCrane(t *testing.T) {
+	t.Parallel()
 	awscli, crane := need(t, "aws"), need(t, "crane")
 	script(t, "crane", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
 // AWS's own helper serves only names of AWS: with --domain amazonaws.com and berth's authority, references to images and this helper work as they are.
 func TestCredentialHelper(t *testing.T) {
+	t.Parallel()
 	awscli, crane, helper := need(t, "aws"), need(t, "crane"), need(t, "docker-credential-ecr-login")
 	namespaces(t)
 	script(t, "credential-helper", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane, "docker-credential-ecr-login": helper})
@@ -69,6 +73,7 @@ func TestCredentialHelper(t *testing.T) {
 
 // The same with docker, whose engine has to find and to trust the registry too.
 func TestDockerWithNamesOfAWS(t *testing.T) {
+	t.Parallel()
 	awscli, helper := need(t, "aws"), need(t, "docker-credential-ecr-login")
 	namespaces(t)
 	e := engine.Start(t, engine.Options{}) // is there any? The script starts one that knows more.
@@ -77,6 +82,7 @@ func TestDockerWithNamesOfAWS(t *testing.T) {
 
 // Kubernetes asks this provider for the credentials of an image.
 func TestCredentialProvider(t *testing.T) {
+	t.Parallel()
 	awscli, crane, provider := need(t, "aws"), need(t, "crane"), need(t, "ecr-credential-provider")
 	namespaces(t)
 	script(t, "credential-provider", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane, "ecr-credential-provider": provider})
@@ -141,7 +147,7 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 				"PATH="+bin+":"+os.Getenv("STORY_BIN")+":"+os.Getenv("PATH"),
 				"HOME="+e.WorkDir,
 				"PORT="+fmt.Sprint(port),
-				"LOOPBACK="+loopback(),
+				fmt.Sprintf("LOOPBACK=127.53.%d.%d", port>>8, port&255), // an address of this machine whose port 443 is as free as that port
 				"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_CONFIG_FILE="+filepath.Join(e.WorkDir, "aws-config"),
 				"CGO_ENABLED=0", "GOCACHE="+goEnv("GOCACHE"), "GOFLAGS=-buildvcs=false",
 			)
@@ -184,18 +190,6 @@ func freePort(host string) (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// loopback finds an address of this machine at which nobody listens on port 443: all of 127.0.0.0/8 is its own.
-func loopback() string {
-	for n := range 250 {
-		address := fmt.Sprintf("127.0.53.%d", n+1)
-		if l, err := net.Listen("tcp", address+":443"); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	return "127.0.53.1"
 }
 
 // ready URL waits until a server answers there.
