@@ -294,9 +294,10 @@ func TestWritersRace(t *testing.T) {
 			var mu sync.Mutex
 			won := map[byte]bool{}
 			for b := byte(1); b <= 6; b++ {
+				handle := w.again("race")
 				all.Go(func() {
 					time.Sleep(time.Duration(b) * 300 * time.Microsecond)
-					_, err := r.Append(ctx, id, 70_000, bytes.NewReader(bytes.Repeat([]byte{b}, 70_000)))
+					_, err := handle.Append(ctx, id, 70_000, bytes.NewReader(bytes.Repeat([]byte{b}, 70_000)))
 					mu.Lock()
 					defer mu.Unlock()
 					if err == nil {

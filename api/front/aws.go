@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/berth-registry/berth/fault"
@@ -14,9 +13,8 @@ import (
 )
 
 const (
-	bodyMost      = 1 << 20  // of an AWS call (H54)
-	bodyMostImage = 9 << 20  // of PutImage: a manifest of 4 MiB, with its quotes escaped
-	bodyMostPart  = 28 << 20 // of UploadLayerPart: 20 MiB in base64
+	bodyMost  = 1 << 20  // bytes of a call whose operation is not known before its body is read (H54)
+	bodyFirst = 64 << 10 // bytes: room for a body before anything of it has come
 )
 
 // aws answers a call of the AWS APIs, whichever service it is for: that is told by X-Amz-Target or Action and by the signature's scope, not by the host (API-2).
@@ -44,32 +42,47 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if isJSON {
 		door = awswire.FrontDoor(awswire.JSON)
 	}
-	f.guard(x, r)
-	// The order of API-22: what is wrong with the signature's form, scope and time is told before the body is read.
+	x.door = door
+	// The order of API-22: what is wrong with the signature's form, scope and time is told before the body is read, as far as it can be. What is asked for
+	// stands in a header, or in the body of a form.
 	signature, err := sigv4.Parse(r)
 	unsigned := fault.Is(err, fault.MissingCredentials)
 	if err != nil && !unsigned {
 		return door, err
 	}
-	body, err := readBody(r)
-	if err != nil {
-		return door, err
+	var body []byte
+	if !isJSON {
+		if body, err = readBody(r, bodyMost); err != nil {
+			return door, err
+		}
 	}
 	target, err := awswire.Target(r, body)
-	if err != nil {
+	if err != nil && !unsigned {
 		return door, err
 	}
 	service := f.service(target, signature)
-	if service == nil {
-		if unsigned {
-			return door, fault.New(fault.MissingCredentials, "Missing Authentication Token")
-		}
+	switch {
+	case unsigned && service != nil:
+		return service, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	case unsigned:
+		return door, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	case service == nil:
 		return door, fault.New(fault.UnknownOperation, "There is no such operation.")
 	}
-	if unsigned {
-		return service, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	x.door = service
+	if err := f.checkScope(x, service, signature); err != nil {
+		return service, err
 	}
-	if err := f.verify(x, r, service, signature, body); err != nil {
+	if isJSON {
+		most := int64(bodyMost)
+		if op, ok := service.Operation(target.Operation); ok {
+			most = op.BodyLimit
+		}
+		if body, err = readBody(r, most); err != nil {
+			return service, err
+		}
+	}
+	if err := f.verify(x, r, signature, body); err != nil {
 		return service, err
 	}
 	op, err := service.Find(target)
@@ -128,20 +141,19 @@ func (f *Front) service(c awswire.Call, s *sigv4.Signature) *awswire.Service {
 	return nil
 }
 
-// verify proves who signed (API-12 to API-22).
-func (f *Front) verify(x *exchange, r *http.Request, service *awswire.Service, s *sigv4.Signature, body []byte) error {
+// checkScope compares what was signed for with what is called (API-19, API-20).
+func (f *Front) checkScope(x *exchange, service *awswire.Service, s *sigv4.Signature) error {
 	name := service.Model().SigningName
 	served := f.Names.Serves
 	if name == "iam" || name == "sts" {
 		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1).
 		served = func(region string) bool { return region == "us-east-1" || name == "sts" && f.Names.Serves(region) }
 	}
-	if name == "berth" {
-		served = func(string) bool { return true } // the operator's service is of the installation, not of a region
-	}
-	if err := s.CheckScope(served, name, x.begin); err != nil {
-		return err
-	}
+	return s.CheckScope(served, name, x.begin)
+}
+
+// verify proves who signed (API-12 to API-22).
+func (f *Front) verify(x *exchange, r *http.Request, s *sigv4.Signature, body []byte) error {
 	x.call.AccessKeyID = s.AccessKeyID
 	credential, unknown := f.Identity.Credential(r.Context(), s.AccessKeyID, s.SecurityToken, x.begin)
 	if unknown != nil && fault.As(unknown) == nil {
@@ -161,35 +173,30 @@ func (f *Front) verify(x *exchange, r *http.Request, service *awswire.Service, s
 	return nil
 }
 
-// readBody reads a call's body, up to what its operation may need.
-func readBody(r *http.Request) ([]byte, error) {
-	most := int64(bodyMost)
-	switch target := r.Header.Get("X-Amz-Target"); {
-	case strings.HasSuffix(target, ".UploadLayerPart"):
-		most = bodyMostPart
-	case strings.HasSuffix(target, ".PutImage"):
-		most = bodyMostImage
-	}
+// readBody reads a call's body, of at most so many bytes. Memory grows with what comes, not with what is announced: nobody has proved yet who he is.
+func readBody(r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, tooLarge(most)
 	}
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(io.LimitReader(r.Body, most+1))
+	body := make([]byte, 0, min(max(r.ContentLength, 512), bodyFirst))
+	for {
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if int64(len(body)) > most {
+			return nil, tooLarge(most)
+		}
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return nil, fault.Wrap(err, fault.MalformedRequest, "The body ended before its announced length.")
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
 	}
-	if err != nil {
-		return nil, fault.Wrap(err, fault.MalformedRequest, "The body ended before its announced length.")
-	}
-	if int64(len(body)) > most {
-		return nil, tooLarge(most)
-	}
-	return body, nil
 }
 
 func tooLarge(most int64) error {
-	return fault.New(fault.MalformedRequest, "The body is larger than %s bytes.", strconv.FormatInt(most, 10))
+	return fault.New(fault.MalformedRequest, "The body is larger than %d bytes.", most)
 }

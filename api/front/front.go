@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,8 @@ type Front struct {
 	AccessLog *slog.Logger
 	Metrics   *Metrics
 	Now       func() time.Time
+	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.
+	IdleBody time.Duration
 
 	keys *sigv4.Keys
 }
@@ -51,15 +54,19 @@ func (f *Front) Open() {
 	if f.Now == nil {
 		f.Now = time.Now
 	}
+	if f.IdleBody == 0 {
+		f.IdleBody = time.Minute
+	}
 }
 
 // exchange is one request and what is known of it.
 type exchange struct {
 	response
 	call      iam.Call
-	operation string // "ecr:CreateRepository", "GetManifest": for the log and the metrics
-	code      string // the error's name on the wire; "" for none
-	failure   error  // what the client is not told
+	operation string           // "ecr:CreateRepository", "GetManifest": for the log and the metrics
+	code      string           // the error's name on the wire; "" for none
+	failure   error            // what the client is not told
+	door      *awswire.Service // by which wire an error of an AWS call is told
 	begin     time.Time
 	received  int64 // bytes of the body
 	id        [36]byte
@@ -74,6 +81,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		RequestID: string(x.id[:]), Time: x.begin, Secure: r.TLS != nil, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: sourceIP(r), Host: r.Host,
 	}
 	defer f.end(x, r)
+	x.Header()["X-Amzn-Requestid"] = []string{x.call.RequestID} // on every answer: who is refused can say which refusal he means
+	f.guard(x, r)
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v2/"):
 		f.registry(x, r, path[len("/v2/"):])
@@ -91,20 +100,26 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // end is run after every request, also after one that panicked: the client must have an answer, and the operator the cause.
 func (f *Front) end(x *exchange, r *http.Request) {
-	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
-			panic(p)
-		}
+	panicked := recover()
+	if panicked == http.ErrAbortHandler {
+		panic(panicked)
+	}
+	begun := x.status != 0
+	if panicked != nil {
 		x.failure = errors.New("panic")
-		slog.Error("panic while answering a request", "requestId", x.call.RequestID, "panic", p, "stack", string(debug.Stack()))
-		if x.status == 0 {
+		slog.Error("panic while answering a request", "requestId", x.call.RequestID, "panic", panicked, "stack", string(debug.Stack()))
+		switch {
+		case begun:
+		case x.door != nil:
+			x.door.WriteError(&x.response, x.failure, x.call.RequestID)
+		default:
 			distribution.WriteError(&x.response, r, x.failure, x.call.RequestID)
 		}
 	}
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	took := time.Since(x.begin)
+	took := f.Now().Sub(x.begin)
 	f.Metrics.observe(x, took)
 	if x.call.Audit.Action != "" && !x.call.Recorded {
 		x.call.Audit.Status = x.status
@@ -114,9 +129,16 @@ func (f *Front) end(x *exchange, r *http.Request) {
 		f.Audit.Add(&x.call.Audit)
 	}
 	if x.failure != nil {
-		slog.Error("a request failed", "requestId", x.call.RequestID, "operation", x.operation, "status", x.status, "error", x.failure)
+		level := slog.LevelError
+		if panicked == nil && r.Context().Err() != nil {
+			level = slog.LevelDebug // the client went away: nothing of ours failed
+		}
+		slog.Log(context.Background(), level, "a request failed", "requestId", x.call.RequestID, "operation", x.operation, "status", x.status, "error", x.failure)
 	}
 	f.logAccess(x, r, took)
+	if panicked != nil && begun {
+		panic(http.ErrAbortHandler) // an answer that stops in the middle must not look complete
+	}
 }
 
 // logAccess writes the line of the access log. Credentials never come into it: neither headers nor the query, which may be a signature (H101).
@@ -128,6 +150,10 @@ func (f *Front) logAccess(x *exchange, r *http.Request, took time.Duration) {
 	if strings.HasPrefix(path, layerPath) {
 		path = layerPath + "…" // the rest of it opens the layer
 	}
+	principal := ""
+	if x.call.Principal != nil {
+		principal = x.call.Principal.ARN
+	}
 	attrs := [...]slog.Attr{
 		slog.String("requestId", x.call.RequestID),
 		slog.String("method", r.Method),
@@ -138,7 +164,7 @@ func (f *Front) logAccess(x *exchange, r *http.Request, took time.Duration) {
 		slog.String("code", x.code),
 		slog.Int64("bytes", x.written),
 		slog.Duration("took", took),
-		slog.String("principal", x.call.Audit.Principal),
+		slog.String("principal", principal),
 		slog.String("sourceIp", x.call.SourceIP.String()),
 		slog.String("userAgent", x.call.UserAgent),
 	}
@@ -152,17 +178,28 @@ type response struct {
 	written int64
 }
 
+// begin notes the status, and gives the client the time that an answer of this size may take.
+func (w *response) begin(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	size := int64(0)
+	if length := w.Header()["Content-Length"]; len(length) == 1 {
+		size, _ = strconv.ParseInt(length[0], 10, 64) // net/http judges it
+	}
+	limitAnswer(w.ResponseWriter, size)
+}
+
 func (w *response) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
-		w.status = status
+	if status >= 200 {
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *response) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
 	w.written += int64(n)
 	return n, err
@@ -170,9 +207,7 @@ func (w *response) Write(b []byte) (int, error) {
 
 // ReadFrom keeps the way open on which net/http sends a file without reading it into the process (sendfile).
 func (w *response) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	n, err := io.Copy(w.ResponseWriter, r)
 	w.written += n
 	return n, err

@@ -6,38 +6,35 @@ import (
 	"time"
 )
 
-const (
-	// idleBody is how long a client may send nothing of a body that it has announced.
-	idleBody = time.Minute
-	// slowest is the rate in bytes a second at which a body must arrive or an answer be taken, beside the minute that everybody gets: a client slower
-	// than this holds a connection and a file open for nothing.
-	slowest = 16 << 10
-)
+// slowest is the rate in bytes a second at which an answer must be taken, beside the minute that everybody gets: a client slower than this holds a
+// connection and a file open for nothing.
+const slowest = 16 << 10
 
 // guard limits how long one request may take, by what it moves and not by a fixed time: layers of 50 GB on a thin line are legitimate, a body that never
-// comes is not (H14).
+// comes is not (H14). It stands before everything else: also of a request that is refused, net/http waits for the body.
 func (f *Front) guard(x *exchange, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	r.Body = &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), received: &x.received}
+	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received}
+	b.extend(time.Now())
+	b.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // that of the answer before, which the 100 Continue of this request must not meet
+	r.Body = b
 }
 
 // guardedBody moves the connection's deadline forward as long as bytes arrive.
 type guardedBody struct {
 	io.ReadCloser
 	control  *http.ResponseController
+	idle     time.Duration
 	until    time.Time
 	received *int64
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
 	// A deadline costs a system call's worth; it is set again only when a good part of it is used up.
-	if now := time.Now(); b.until.Sub(now) < idleBody/2 {
-		b.until = now.Add(idleBody)
-		if err := b.control.SetReadDeadline(b.until); err != nil {
-			b.until = now.Add(24 * time.Hour) // this connection knows no deadlines; asking again would change nothing
-		}
+	if now := time.Now(); b.until.Sub(now) < b.idle/2 {
+		b.extend(now)
 	}
 	n, err := b.ReadCloser.Read(p)
 	*b.received += int64(n)
@@ -47,7 +44,15 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// limitAnswer gives the client the time that size bytes may take.
+func (b *guardedBody) extend(now time.Time) {
+	b.until = now.Add(b.idle)
+	if err := b.control.SetReadDeadline(b.until); err != nil {
+		b.until = now.Add(24 * time.Hour) // this connection knows no deadlines; asking again would change nothing
+	}
+}
+
+// limitAnswer gives the client the time that size bytes may take. The deadline stays on the connection until the next answer sets its own, since net/http
+// sends the last bytes after the handler.
 func limitAnswer(w http.ResponseWriter, size int64) {
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(size/slowest)*time.Second)) //nolint:errcheck // a connection without deadlines is limited by nothing
 }

@@ -30,8 +30,6 @@ func (f *Front) registry(x *exchange, r *http.Request, path string) {
 }
 
 func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
-	h := x.Header()
-	h["X-Amzn-Requestid"] = []string{x.call.RequestID} // somebody who is refused can say which refusal he means
 	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
 	at, rest, where := f.Names.registry(r.Host, path)
 	if err := f.signIn(x, r, at.region); err != nil {
@@ -42,7 +40,6 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	}
 	x.call.Region = at.region
 	r = r.WithContext(iam.With(r.Context(), &x.call))
-	f.guard(x, r)
 	return f.Distribution.Serve(&x.response, r, distribution.Target{Account: at.account, Region: at.region, Prefix: at.prefix, Path: rest})
 }
 
@@ -52,10 +49,11 @@ func (f *Front) signIn(x *exchange, r *http.Request, region string) error {
 	if len(values) != 1 {
 		return fault.New(fault.MissingCredentials, "Not Authorized")
 	}
-	encoded, ok := strings.CutPrefix(values[0], "Basic ")
-	if !ok || len(encoded) > mostAuthorization {
+	const scheme = "Basic " // in any case (RFC 9110, 11.1)
+	if len(values[0]) > len(scheme)+mostAuthorization || len(values[0]) < len(scheme) || !strings.EqualFold(values[0][:len(scheme)], scheme) {
 		return fault.New(fault.MissingCredentials, "Not Authorized")
 	}
+	encoded := values[0][len(scheme):]
 	var room [mostAuthorization]byte
 	n, err := base64.StdEncoding.Decode(room[:], []byte(encoded))
 	if err != nil {
