@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
@@ -299,5 +300,17 @@ func repository(t *testing.T, a *berthtest.Account, name string) {
 	t.Helper()
 	if _, err := a.ECR(region).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A client that is told an endpoint, as by AWS_ENDPOINT_URL, signs calls of IAM for the region that it works in and not for us-east-1, where IAM is (STS-1).
+func TestIAMFromAnyRegionServed(t *testing.T) {
+	s := berthtest.Start(t)
+	root := s.Root(t)
+	for where, want := range map[string]string{"us-east-1": "", "us-west-2": "", "eu-north-1": "SignatureDoesNotMatch"} {
+		c := iam.New(iam.Options{Region: where, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(root.Key, root.Secret, "")})
+		if _, err := c.ListUsers(t.Context(), &iam.ListUsersInput{}); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("signed for %s: %v", where, err)
+		}
 	}
 }

@@ -146,8 +146,9 @@ func (f *Front) checkScope(x *exchange, service *awswire.Service, s *sigv4.Signa
 	name := service.Model().SigningName
 	served := f.Names.Serves
 	if name == "iam" || name == "sts" {
-		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1).
-		served = func(region string) bool { return region == "us-east-1" || name == "sts" && f.Names.Serves(region) }
+		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1). But a client that is told
+		// an endpoint, as by AWS_ENDPOINT_URL, signs for the region that it works in, also for IAM.
+		served = func(region string) bool { return region == "us-east-1" || f.Names.Serves(region) }
 	}
 	return s.CheckScope(served, name, x.begin)
 }
