@@ -98,7 +98,7 @@ func (r *result) verdict() string {
 	}
 	if r.Goal.as != "" {
 		ratio := own / median(r.Goal.figure(peer))
-		return fmt.Sprintf("%s: %.2f times its own rate in %s, at least %.2f wanted", met(ratio >= r.Goal.atLeast), ratio, r.Goal.as, r.Goal.atLeast)
+		return fmt.Sprintf("%s: %.2f of its own CPU time in %s, at most %.2f wanted", met(ratio <= r.Goal.atMost), ratio, r.Goal.as, r.Goal.atMost)
 	}
 	ratio := own / median(r.Goal.figure(peer))
 	name := "the rate"
