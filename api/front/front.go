@@ -82,7 +82,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer f.end(x, r)
 	x.Header()["X-Amzn-Requestid"] = []string{x.call.RequestID} // on every answer: who is refused can say which refusal he means
-	f.guard(x, r)
+	r = f.guard(x, r)
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v2/"):
 		f.registry(x, r, path[len("/v2/"):])

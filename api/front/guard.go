@@ -12,14 +12,19 @@ const slowest = 16 << 10
 
 // guard limits how long one request may take, by what it moves and not by a fixed time: layers of 50 GB on a thin line are legitimate, a body that never
 // comes is not (H14). It stands before everything else: also of a request that is refused, net/http waits for the body.
-func (f *Front) guard(x *exchange, r *http.Request) {
+//
+// It answers a copy of the request: net/http looks at the body of its own one to see whether there is more of it than it would wait for, and whether the
+// client was told to send it (H34).
+func (f *Front) guard(x *exchange, r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
-		return
+		return r
 	}
 	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received}
 	b.extend(time.Now())
 	b.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // that of the answer before, which the 100 Continue of this request must not meet
-	r.Body = b
+	guarded := *r
+	guarded.Body = b
+	return &guarded
 }
 
 // guardedBody moves the connection's deadline forward as long as bytes arrive.

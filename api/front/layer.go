@@ -137,6 +137,6 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range") // many small parts would make an answer much larger than the layer (H09)
 	}
-	http.ServeContent(&x.response, r, "", time.Time{}, content)
+	http.ServeContent(&x.response, r, "", time.Time{}, content.Content) // the file itself, for sendfile
 	return nil
 }

@@ -1,0 +1,658 @@
+package front_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/berth-registry/berth/api/front"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/server"
+)
+
+func dial(t testing.TB, host string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn, bufio.NewReader(conn)
+}
+
+func write(t testing.TB, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readAnswer(t testing.TB, in *bufio.Reader, method string) (*http.Response, string) {
+	t.Helper()
+	answer, err := http.ReadResponse(in, &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// HTTP-4, HTTP-5, H01, H70, H71: who may come in, and what everybody else is told.
+func TestSignIn(t *testing.T) {
+	s := start(t)
+	login := s.vendor.Login(t, "us-east-1")
+	password := func(login string) string {
+		b, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(login, "Basic "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimPrefix(string(b), "AWS:")
+	}(login)
+	if strings.Contains(password, ":") || len(password) > 1024 {
+		t.Errorf("password %q", password)
+	}
+	basic := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
+	for _, ok := range []string{login, strings.Replace(login, "Basic", "basic", 1)} {
+		for _, at := range []string{"", path + "/tags/list"} {
+			if r, body := s.Do(t, ok, "GET", at, nil); r.StatusCode != 200 {
+				t.Errorf("%s %s", r.Status, body)
+			}
+		}
+	}
+	flip := func(i int) string {
+		b := []byte(password)
+		b[i] = map[bool]byte{true: 'B', false: 'A'}[b[i] == 'A']
+		return "AWS:" + string(b)
+	}
+	for name, header := range map[string]string{
+		"none": "", "empty": "Basic ", "no Basic": "Bearer " + password, "not base64": "Basic !!!", "no colon": basic("AWS"), "another user": basic("aws:" + password),
+		"root": basic("root:" + password), "user twice": basic("AWS:AWS:" + password), "colon after": basic("AWS:" + password + ":"), "no password": basic("AWS:"),
+		"line end": basic("AWS:" + password + "\n"), "short": basic("AWS:" + password[:len(password)-1]), "first bit": basic(flip(0)), "middle bit": basic(flip(len(password) / 2)),
+		"none algorithm": basic("AWS:eyJhbGciOiJub25lIn0.e30."), "20 KiB": basic("AWS:" + strings.Repeat("x", 20<<10)), "a secret key": basic("AWS:" + s.vendor.Secret),
+		"padded": login + "=",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, at := range []string{"", path + "/tags/list", path + "/manifests/none", "nonsense", vendor + "/mars-1/app/tags/list"} {
+				r, body := s.Do(t, header, "GET", at, nil)
+				if r.StatusCode != 401 || string(body) != "Not Authorized\n" || r.Header.Get("Www-Authenticate") != `Basic realm="http://`+s.Host+`/",service="ecr.amazonaws.com"` ||
+					r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || r.Header.Get("Docker-Distribution-Api-Version") != "registry/2.0" || len(r.Header.Get("X-Amzn-Requestid")) != 36 {
+					t.Errorf("%q: %d %v %s", at, r.StatusCode, r.Header, body)
+				}
+			}
+		})
+	}
+	// A password of another region.
+	if r, body := s.Do(t, s.vendor.Login(t, "us-east-2"), "GET", path+"/tags/list", nil); r.StatusCode != 403 || !strings.Contains(string(body), `"DENIED"`) {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	// A region that is not served, told only to those who have signed in.
+	if r, body := s.Do(t, login, "GET", vendor+"/mars-1/app/tags/list", nil); r.StatusCode != 404 || !strings.Contains(string(body), "'mars-1' is not served here") {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	// Twelve hours.
+	s.clock.advance(12*time.Hour - time.Minute)
+	if r, _ := s.Do(t, login, "GET", "", nil); r.StatusCode != 200 {
+		t.Error(r.Status)
+	}
+	s.clock.advance(2 * time.Minute)
+	if r, body := s.Do(t, login, "GET", "", nil); r.StatusCode != 403 || !strings.Contains(string(body), "Your authorization token has expired. Reauthenticate and try again.") {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+}
+
+// H70: what a password may do is asked at each request, and it ends with its user.
+func TestPasswordFollowsPolicies(t *testing.T) {
+	s := start(t)
+	s.image(t, path, "v1", []byte("layer"))
+	ctx := t.Context()
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken","ecr:BatchGetImage"],"Resource":"*"}]}`
+	user := s.vendor.User(t, "ann", policy)
+	login := user.Login(t, "us-east-1")
+	get := func(want int) {
+		t.Helper()
+		if r, body := s.Do(t, login, "GET", path+"/manifests/v1", nil); r.StatusCode != want {
+			t.Fatalf("%d %s, want %d", r.StatusCode, body, want)
+		}
+	}
+	get(200)
+	name, p := aws.String("ann"), aws.String("test")
+	if _, err := s.vendor.IAM().DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: name, PolicyName: p}); err != nil {
+		t.Fatal(err)
+	}
+	get(403)
+	if _, err := s.vendor.IAM().PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: name, PolicyName: p, PolicyDocument: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	get(200)
+	for _, status := range []string{"Inactive", "Active"} {
+		if _, err := s.vendor.IAM().UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: name, AccessKeyId: &user.Key, Status: map[string]types.StatusType{"Inactive": "Inactive", "Active": "Active"}[status]}); err != nil {
+			t.Fatal(err)
+		}
+		get(map[string]int{"Inactive": 401, "Active": 200}[status])
+	}
+	if _, err := s.vendor.IAM().DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name, AccessKeyId: &user.Key}); err != nil {
+		t.Fatal(err)
+	}
+	get(401)
+}
+
+// H16: neither Host nor a forwarding header decides anything but what a validated name says, and an absolute URI counts as its Host.
+func TestHosts(t *testing.T) {
+	s := start(t, func(c *server.Config) { c.Domain = "registry.example" })
+	login := s.vendor.Login(t, "us-east-1")
+	own := vendor + ".dkr.ecr.us-east-1.registry.example"
+	for _, c := range []struct {
+		host, target, more string
+		status             int
+	}{
+		{own, "/v2/app/tags/list", "", 200},
+		{own + ":5050", "/v2/app/tags/list", "", 200},
+		{"x", "http://" + own + "/v2/app/tags/list", "", 200},
+		{own, "http://evil.example/v2/app/tags/list", "", 400},
+		{"evil.example", "/v2/app/tags/list", "X-Forwarded-Host: " + own + "\r\n", 400},
+		{"evil.example", "/v2/app/tags/list", "Forwarded: host=" + own + "\r\n", 400},
+		{customer + ".dkr.ecr.us-east-1.registry.example", "/v2/app/tags/list", "X-Forwarded-Host: " + own + "\r\n", 403},
+		{vendor + ".dkr.ecr.mars-1.registry.example", "/v2/app/tags/list", "", 404},
+		{own + ".evil.example", "/v2/app/tags/list", "", 400},
+		{"evil.example", "/v2/" + path + "/tags/list", "", 200}, // the path form, whatever the host
+	} {
+		conn, in := dial(t, s.Host)
+		write(t, conn, "GET "+c.target+" HTTP/1.1\r\nHost: "+c.host+"\r\nAuthorization: "+login+"\r\n"+c.more+"\r\n")
+		answer, body := readAnswer(t, in, "GET")
+		if answer.StatusCode != c.status || strings.Contains(body, "evil") {
+			t.Errorf("%s %s: %d %s, want %d", c.host, c.target, answer.StatusCode, body, c.status)
+		}
+	}
+	conn, in := dial(t, s.Host)
+	write(t, conn, "POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: "+own+"\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher\r\nAuthorization: "+login+"\r\nContent-Length: 0\r\n\r\n")
+	answer, _ := readAnswer(t, in, "POST")
+	if at := answer.Header.Get("Location"); answer.StatusCode != 202 || !strings.HasPrefix(at, "/v2/app/blobs/uploads/") {
+		t.Errorf("%d %s", answer.StatusCode, at)
+	}
+}
+
+// H11, H14, H15: requests that are no good HTTP.
+func TestWire(t *testing.T) {
+	s := start(t)
+	login := s.vendor.Login(t, "us-east-1")
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"a header of 64 KiB":      {"GET /v2/ HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", 431},
+		"10000 headers":           {"GET /v2/ HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: y\r\n", 10_000) + "\r\n", 431},
+		"unknown transfer coding": {"POST /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", 501},
+		"length with a sign":      {"POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nhello", 400},
+		"two lengths":             {"POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 400},
+		"no host":                 {"GET /v2/ HTTP/1.1\r\n\r\n", 400},
+		"two hosts":               {"GET /v2/ HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+		"a space in a header":     {"GET /v2/ HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+		"NUL in the path":         {"GET /v2/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, in := dial(t, s.Host)
+			write(t, conn, c.request)
+			answer, _ := readAnswer(t, in, "GET")
+			if answer.StatusCode != c.status {
+				t.Errorf("%d, want %d", answer.StatusCode, c.status)
+			}
+			if rest, _ := io.ReadAll(in); len(rest) > 0 { // closed, and nothing more was read as a request
+				t.Errorf("%s", rest)
+			}
+		})
+	}
+	// A length beside chunks: the chunks count (RFC 9112, 6.3), which net/http settles before anybody can look. What follows is another request.
+	conn, in := dial(t, s.Host)
+	write(t, conn, "POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+	for _, want := range []int{401, 404} {
+		if answer, body := readAnswer(t, in, "POST"); answer.StatusCode != want {
+			t.Errorf("%d %s, want %d", answer.StatusCode, body, want)
+		}
+	}
+	for _, method := range []string{"TRACE", "CONNECT", "POST", "OPTIONS", "PROPFIND"} {
+		for _, at := range []string{"/v2/", "/v2/" + path + "/manifests/v1"} {
+			if method == "CONNECT" {
+				continue // net/http's client and server treat its target differently; the table of the door has no such method
+			}
+			conn, in := dial(t, s.Host)
+			write(t, conn, method+" "+at+" HTTP/1.1\r\nHost: x\r\nAuthorization: "+login+"\r\nContent-Length: 0\r\n\r\n")
+			answer, body := readAnswer(t, in, method)
+			if answer.StatusCode != 405 || answer.Header.Get("Allow") == "" || strings.Contains(fmt.Sprint(answer.Header, body), login) {
+				t.Errorf("%s %s: %d %v %s", method, at, answer.StatusCode, answer.Header, body)
+			}
+		}
+	}
+	// Every answer has a request id, also where there is nothing.
+	for _, at := range []string{"/", "/nothing", "/v2/", "/v2/x", "/layers/x", "/healthz", "/readyz", "/metrics"} {
+		r, err := http.Get(s.URL + at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if len(r.Header.Get("X-Amzn-Requestid")) != 36 {
+			t.Errorf("%s: %v", at, r.Header)
+		}
+	}
+}
+
+// H34: who may not, is told so before the body of 10 GB, with and without Expect.
+func TestRefusedBeforeTheLayer(t *testing.T) {
+	s := start(t)
+	stranger := s.customer.Login(t, "us-east-1")
+	for _, c := range []struct {
+		authorization string
+		status        int
+	}{{"", 401}, {"Basic QVdTOng=", 401}, {stranger, 403}} {
+		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+			conn, in := dial(t, s.Host)
+			write(t, conn, "POST /v2/"+path+"/blobs/uploads/?digest="+string(oci.FromBytes(nil))+" HTTP/1.1\r\nHost: x\r\nAuthorization: "+c.authorization+"\r\n"+expect+"Content-Length: 10737418240\r\n\r\n")
+			if answer, body := readAnswer(t, in, "POST"); answer.StatusCode != c.status {
+				t.Errorf("%d %s, want %d", answer.StatusCode, body, c.status)
+			}
+		}
+	}
+}
+
+// H14: a body that never comes holds no connection, neither of one who is refused nor of one who may.
+func TestBodiesThatNeverCome(t *testing.T) {
+	s := start(t)
+	login := s.vendor.Login(t, "us-east-1")
+	f := s.Handler().(*front.Front)
+	f.IdleBody = 200 * time.Millisecond
+	for name, authorization := range map[string]string{"refused": "Basic QVdTOng=", "allowed": login} {
+		t.Run(name, func(t *testing.T) {
+			conn, in := dial(t, s.Host)
+			write(t, conn, "POST /v2/"+path+"/blobs/uploads/?digest="+string(oci.FromBytes(nil))+" HTTP/1.1\r\nHost: x\r\nAuthorization: "+authorization+"\r\nContent-Length: 1000\r\n\r\nx")
+			conn.SetReadDeadline(time.Now().Add(30 * time.Second)) //nolint:errcheck // the test would only last longer
+			if _, err := io.ReadAll(in); err != nil && !errors.Is(err, net.ErrClosed) {
+				var timeout net.Error
+				if errors.As(err, &timeout) && timeout.Timeout() {
+					t.Error("the connection is still open")
+				}
+			}
+		})
+	}
+	// A connection that was idle between two requests is as good as new.
+	conn, in := dial(t, s.Host)
+	for range 3 {
+		write(t, conn, "PUT /v2/"+path+"/manifests/x HTTP/1.1\r\nHost: x\r\nAuthorization: "+login+"\r\nContent-Length: 2\r\n\r\n{}")
+		if answer, body := readAnswer(t, in, "PUT"); answer.StatusCode != 400 {
+			t.Errorf("%d %s", answer.StatusCode, body)
+		}
+		time.Sleep(300 * time.Millisecond) // longer than IdleBody
+	}
+}
+
+// H17: for strangers everything looks the same, whether it exists or not.
+func TestStrangersLearnNothing(t *testing.T) {
+	s := start(t)
+	manifest, layer := s.image(t, path, "v1", []byte("secret layer"))
+	r, _ := s.Do(t, s.vendor.Login(t, "us-east-1"), "POST", path+"/blobs/uploads/", nil)
+	upload := strings.TrimPrefix(r.Header.Get("Location"), "/v2/"+path)
+	none := string(oci.FromBytes([]byte("none")))
+	nobody := s.vendor.User(t, "nobody", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}]}`)
+	callers := map[string]string{"anonymous": "", "another account": s.customer.Login(t, "us-east-1"), "without permission": nobody.Login(t, "us-east-1")}
+	for who, login := range callers {
+		for _, q := range []struct{ method, there, absent string }{
+			{"GET", "/manifests/v1", "/manifests/v2"}, {"HEAD", "/manifests/v1", "/manifests/v2"}, {"GET", "/manifests/" + manifest, "/manifests/" + none},
+			{"PUT", "/manifests/v1", "/manifests/v2"}, {"DELETE", "/manifests/v1", "/manifests/v2"},
+			{"GET", "/blobs/" + layer, "/blobs/" + none}, {"HEAD", "/blobs/" + layer, "/blobs/" + none},
+			{"GET", "/referrers/" + manifest, "/referrers/" + none}, {"GET", "/tags/list", "/tags/list"}, {"POST", "/blobs/uploads/", "/blobs/uploads/"},
+			{"POST", "/blobs/uploads/?mount=" + layer + "&from=app", "/blobs/uploads/?mount=" + none + "&from=none"},
+			{"GET", upload, "/blobs/uploads/00000000-0000-4000-8000-000000000000"}, {"PATCH", upload, "/blobs/uploads/00000000-0000-4000-8000-000000000000"},
+			{"PUT", upload + "?digest=" + none, "/blobs/uploads/00000000-0000-4000-8000-000000000000?digest=" + none}, {"DELETE", upload, "/blobs/uploads/00000000-0000-4000-8000-000000000000"},
+		} {
+			seen := func(repository, rest string) string {
+				r, body := s.Do(t, login, q.method, repository+rest, nil)
+				if r.StatusCode != 401 && r.StatusCode != 403 {
+					t.Errorf("%s: %s %s%s: %s", who, q.method, repository, rest, r.Status)
+				}
+				r.Header.Del("X-Amzn-Requestid")
+				r.Header.Del("Date")
+				r.Header.Del("Content-Length")
+				return strings.ReplaceAll(fmt.Sprint(r.StatusCode, r.Header, string(body)), "repository/none", "repository/app")
+			}
+			there := seen(path, q.there)
+			for _, other := range []string{seen(path, q.absent), seen(vendor+"/us-east-1/none", q.there)} {
+				if other != there {
+					t.Errorf("%s: %s %s: %s\n%s", who, q.method, q.there, there, other)
+				}
+			}
+		}
+		if r, _ := s.Do(t, login, "GET", vendor+"/us-east-1/_catalog", nil); r.StatusCode != 401 && r.StatusCode != 403 {
+			t.Errorf("%s: catalog %s", who, r.Status)
+		}
+	}
+}
+
+// API-58, H66: the URL of a layer.
+func TestLayerURL(t *testing.T) {
+	s := start(t)
+	content := bytes.Repeat([]byte("layer "), 50_000)
+	_, layer := s.image(t, path, "v1", content)
+	ctx := t.Context()
+	user := s.vendor.User(t, "ann", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}`)
+	fresh := func() string {
+		t.Helper()
+		out, err := user.ECR("us-east-1").GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.DownloadUrl
+	}
+	get := func(method, url string, headers ...string) (*http.Response, string) {
+		t.Helper()
+		r, err := http.NewRequest(method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i+1 < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, string(body)
+	}
+	want := func(url string, status int) {
+		t.Helper()
+		if r, body := get("GET", url); r.StatusCode != status || status == 200 && body != string(content) {
+			t.Errorf("%s: %d %.200s, want %d", url, r.StatusCode, body, status)
+		}
+	}
+	url := fresh()
+	if !strings.HasPrefix(url, s.URL+"/layers/") || strings.Contains(url, layer[7:]) {
+		t.Error(url)
+	}
+	want(url, 200)
+	if r, body := get("HEAD", url); r.StatusCode != 200 || r.ContentLength != int64(len(content)) || body != "" {
+		t.Error(r.Status, r.ContentLength)
+	}
+	if r, body := get("GET", url, "Range", "bytes=6-11"); r.StatusCode != 206 || body != "layer " {
+		t.Errorf("%d %q", r.StatusCode, body)
+	}
+	if r, body := get("GET", url, "Range", "bytes=0-0"+strings.Repeat(",0-0", 4000)); r.StatusCode != 200 || len(body) != len(content) { // H09
+		t.Errorf("%d %d bytes", r.StatusCode, len(body))
+	}
+	if r, _ := get("POST", url); r.StatusCode != 405 {
+		t.Error(r.Status)
+	}
+	// Altered in any place.
+	sealed := strings.TrimPrefix(url, s.URL+"/layers/")
+	for i := 0; i < len(sealed); i += len(sealed)/40 + 1 {
+		b := []byte(sealed)
+		b[i] = map[bool]byte{true: 'B', false: 'A'}[b[i] == 'A']
+		want(s.URL+"/layers/"+string(b), 403)
+	}
+	for _, bad := range []string{"", "x", sealed[:len(sealed)-4], sealed + "AAAA", sealed + "=", strings.Repeat("A", 10_000)} {
+		want(s.URL+"/layers/"+bad, 403)
+	}
+	// A policy that denies, and takes it back.
+	deny := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:GetDownloadUrlForLayer"}]}`
+	if _, err := s.vendor.ECR("us-east-1").SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: &deny}); err != nil {
+		t.Fatal(err)
+	}
+	want(url, 403)
+	if _, err := s.vendor.ECR("us-east-1").DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: aws.String("app")}); err != nil {
+		t.Fatal(err)
+	}
+	want(url, 200)
+	// The repository is made again, with the same layer.
+	if _, err := s.vendor.ECR("us-east-1").DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app"), Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	want(url, 404)
+	s.create(t, "app")
+	s.image(t, path, "v1", content)
+	want(url, 404)
+	// The key with which it was asked for is deleted.
+	url = fresh()
+	want(url, 200)
+	if _, err := s.vendor.IAM().DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: aws.String("ann"), AccessKeyId: &user.Key}); err != nil {
+		t.Fatal(err)
+	}
+	want(url, 403)
+	// After an hour.
+	out, err := s.vendor.ECR("us-east-1").GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(59 * time.Minute)
+	want(*out.DownloadUrl, 200)
+	s.clock.advance(2 * time.Minute)
+	want(*out.DownloadUrl, 403)
+}
+
+// H101 and part 8: one line of JSON for each request, without secrets; one audit record for each call; and the numbers.
+func TestLogAuditMetrics(t *testing.T) {
+	s := start(t, func(c *server.Config) { c.MetricsFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	content := []byte("layer of the log")
+	manifest, layer := s.image(t, path, "v1", content)
+	ctx := t.Context()
+	login := s.vendor.Login(t, "us-east-1")
+	url, err := s.vendor.ECR("us-east-1").GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.Do(t, login, "GET", path+"/manifests/v1", nil, "User-Agent", "evil\"}\r\n"[:6]+"x")
+	}
+	s.Do(t, login, "GET", path+"/manifests/none", nil)
+	s.Do(t, login, "HEAD", path+"/blobs/"+layer, nil)
+	s.Do(t, s.customer.Login(t, "us-east-1"), "GET", path+"/manifests/v1", nil)
+	if _, err := http.Get(*url.DownloadUrl); err != nil {
+		t.Fatal(err)
+	}
+	s.call(t, awsCall{who: s.vendor.Caller, target: "DescribeRepositories", body: "{}"})
+	s.call(t, awsCall{who: s.vendor.Caller, target: "DescribeRepositories", body: `{"maxResults":0}`})
+
+	text := s.log.String()
+	secrets := []string{login, strings.TrimPrefix(login, "Basic "), s.vendor.Secret, strings.TrimPrefix(*url.DownloadUrl, s.URL+"/layers/"), "Signature", "X-Amz-Credential"}
+	if b, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(login, "Basic ")); err == nil {
+		secrets = append(secrets, strings.TrimPrefix(string(b), "AWS:"))
+	}
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	byOperation := map[string]int{}
+	ids := map[string]bool{}
+	for line := range strings.Lines(text) {
+		var e struct {
+			RequestID, Operation, Principal, SourceIP string
+			Status                                    int
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.SourceIP != "127.0.0.1" || e.Status == 0 || ids[e.RequestID] {
+			t.Errorf("%s %v", line, err)
+		}
+		ids[e.RequestID] = true
+		byOperation[fmt.Sprint(e.Operation, " ", e.Status)]++
+		if e.Operation == "GET Manifest" && !strings.HasPrefix(e.Principal, "arn:aws:iam::") {
+			t.Errorf("%s", line)
+		}
+	}
+	for operation, want := range map[string]int{"GET Manifest 200": 3, "GET Manifest 404": 1, "GET Manifest 403": 1, "HEAD Blob 200": 1, "PUT Manifest 201": 1, "POST Upload 201": 2,
+		"ecr:GetDownloadUrlForLayer 200": 1, "GET LayerURL 200": 1, "ecr:CreateRepository 200": 1, "ecr:DescribeRepositories 200": 1, "ecr:DescribeRepositories 400": 1} {
+		if byOperation[operation] != want {
+			t.Errorf("%d lines of %s, want %d", byOperation[operation], operation, want)
+		}
+	}
+
+	var pulls, puts, descriptions []string
+	eventually(t, func() bool {
+		pulls, puts, descriptions = nil, nil, nil
+		for _, r := range s.records(t, "ecr:BatchGetImage") {
+			pulls = append(pulls, fmt.Sprint(r.Decision, r.Error, r.Status, r.Owner == vendor, r.SourceIP, r.Resource))
+			if !ids[r.RequestID] {
+				t.Errorf("%s is not in the log", r.RequestID)
+			}
+		}
+		for _, r := range s.records(t, "ecr:PutImage") {
+			puts = append(puts, fmt.Sprint(r.Decision, r.Tag, r.Digest == manifest))
+		}
+		for _, r := range s.records(t, "ecr:DescribeRepositories") {
+			descriptions = append(descriptions, fmt.Sprint(r.Status, r.Error))
+		}
+		return len(pulls) >= 5 && len(descriptions) >= 2
+	})
+	arn := "arn:aws:ecr:us-east-1:" + vendor + ":repository/app"
+	ok := "Allow200 true127.0.0.1" + arn
+	for _, want := range []string{ok, ok, ok, "AllowImageNotFound404 true127.0.0.1" + arn, "DenyAccessDenied403 true127.0.0.1" + arn} {
+		i := 0
+		for i < len(pulls) && strings.ReplaceAll(pulls[i], " ", "") != strings.ReplaceAll(want, " ", "") {
+			i++
+		}
+		if i == len(pulls) {
+			t.Errorf("no %s in %q", want, pulls)
+			continue
+		}
+		pulls = append(pulls[:i], pulls[i+1:]...)
+	}
+	if len(pulls) != 0 || len(puts) != 1 || puts[0] != "Allowv1true" && puts[0] != "Allow v1 true" && puts[0] != "Allowv1 true" || len(descriptions) != 2 {
+		t.Errorf("%q %q %q", pulls, puts, descriptions)
+	}
+
+	r, err := http.Get(s.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	numbers, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { // pulls are counted when they are written
+		r, err := http.Get(s.URL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, _ := io.ReadAll(r.Body)
+		return strings.Contains(string(b), `berth_pulls_total{account="111222333444",region="us-east-1",repository="app"} 3`)
+	})
+	for _, want := range []string{
+		`berth_requests_total{code="",operation="GET Manifest",status="200"} 3`,
+		`berth_requests_total{code="MANIFEST_UNKNOWN",operation="GET Manifest",status="404"} 1`,
+		`berth_requests_total{code="DENIED",operation="GET Manifest",status="403"} 1`,
+		`berth_requests_total{code="InvalidParameterException",operation="ecr:DescribeRepositories",status="400"} 1`,
+		`berth_request_seconds_count{operation="PUT Manifest"} 1`,
+	} {
+		if !strings.Contains(string(numbers), want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// One call, one audit record, also when a chunk and the end of an upload come together.
+func TestOneRecordForAnUpload(t *testing.T) {
+	s := start(t)
+	login := s.vendor.Login(t, "us-east-1")
+	content := bytes.Repeat([]byte("x"), 100_000)
+	r, _ := s.Do(t, login, "POST", path+"/blobs/uploads/", nil)
+	at := strings.TrimPrefix(r.Header.Get("Location"), "/v2/")
+	if r, body := s.Do(t, login, "PATCH", at, bytes.NewReader(content[:70_000]), "Content-Range", "0-69999"); r.StatusCode != 202 {
+		t.Fatal(r.Status, string(body))
+	}
+	if r, body := s.Do(t, login, "PUT", at+"?digest="+string(oci.FromBytes(content)), bytes.NewReader(content[70_000:]), "Content-Range", "70000-99999"); r.StatusCode != 201 {
+		t.Fatal(r.Status, string(body))
+	}
+	for action, want := range map[string]int{"ecr:InitiateLayerUpload": 1, "ecr:UploadLayerPart": 1, "ecr:CompleteLayerUpload": 1} {
+		eventually(t, func() bool { return len(s.records(t, action)) >= want })
+		if list := s.records(t, action); len(list) != want {
+			t.Errorf("%s: %+v", action, list)
+		}
+	}
+}
+
+// A panic is answered, in the wire of the request, with an id and nothing else; and never looks like a whole answer.
+func TestPanic(t *testing.T) {
+	s := start(t)
+	f := s.Handler().(*front.Front)
+	f.Operator = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			io.WriteString(w, "half of an ans") //nolint:errcheck // it is about to panic
+		}
+		panic("secret cause")
+	})
+	r, err := http.Get(s.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	id := r.Header.Get("X-Amzn-Requestid")
+	if err != nil || r.StatusCode != 500 || !strings.Contains(string(body), id) || strings.Contains(string(body), "secret") {
+		t.Errorf("%d %s %v", r.StatusCode, body, err)
+	}
+	if r, err = http.Get(s.URL + "/readyz"); err == nil {
+		if body, err = io.ReadAll(r.Body); err == nil {
+			t.Errorf("it looks whole: %s", body)
+		}
+		r.Body.Close()
+	}
+	if !strings.Contains(s.log.String(), `"operation":"readyz"`) {
+		t.Error("not in the log")
+	}
+}
+
+// kernel is a ResponseWriter that sees what it could hand to the kernel.
+type kernel struct {
+	*httptest.ResponseRecorder
+	files int
+}
+
+func (k *kernel) ReadFrom(in io.Reader) (int64, error) {
+	if part, ok := in.(*io.LimitedReader); ok {
+		if _, ok := part.R.(*os.File); ok {
+			k.files++
+		}
+	}
+	return io.Copy(k.ResponseRecorder, in)
+}
+
+// A large layer goes through every wrapper as a file, so that net/http can use sendfile; from both of its addresses.
+func TestFilesReachTheConnection(t *testing.T) {
+	s := start(t)
+	content := bytes.Repeat([]byte("x"), 300_000)
+	_, layer := s.image(t, path, "v1", content)
+	url, err := s.vendor.ECR("us-east-1").GetDownloadUrlForLayer(t.Context(), &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"/v2/" + path + "/blobs/" + layer, strings.TrimPrefix(*url.DownloadUrl, s.URL)} {
+		r := httptest.NewRequest("GET", at, nil)
+		r.Header.Set("Authorization", s.vendor.Login(t, "us-east-1"))
+		w := &kernel{ResponseRecorder: httptest.NewRecorder()}
+		s.Handler().ServeHTTP(w, r)
+		if w.files != 1 || w.Body.Len() != len(content) {
+			t.Errorf("%d files, %d bytes", w.files, w.Body.Len())
+		}
+	}
+}
