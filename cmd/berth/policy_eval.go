@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/lang/arn"
+	"github.com/berth-registry/berth/lang/policy"
+)
+
+// evalRequest is one line of `berth policy eval --jsonl`.
+type evalRequest struct {
+	ID        json.RawMessage `json:"id"`
+	Principal struct {
+		ARN       string `json:"arn"`
+		Service   string `json:"service"`
+		Federated string `json:"federated"`
+		Anonymous bool   `json:"anonymous"`
+	} `json:"principal"`
+	Action   string `json:"action"`
+	Resource struct {
+		ARN     string `json:"arn"`
+		Account string `json:"account"`
+		None    bool   `json:"none"`
+	} `json:"resource"`
+	Context     map[string]json.RawMessage `json:"context"`
+	ContextMode string                     `json:"contextMode"`
+	Policies    struct {
+		Identity []evalPolicy `json:"identity"`
+		Boundary []evalPolicy `json:"boundary"`
+		Session  []evalPolicy `json:"session"`
+		Resource *evalPolicy  `json:"resource"`
+		Registry *evalPolicy  `json:"registry"`
+		SCP      []evalLevel  `json:"scp"`
+		RCP      []evalLevel  `json:"rcp"`
+		Endpoint []evalPolicy `json:"endpoint"`
+	} `json:"policies"`
+}
+
+type evalPolicy struct {
+	Name     string          `json:"name"`
+	ARN      string          `json:"arn"`
+	Document json.RawMessage `json:"document"`
+}
+
+type evalLevel struct {
+	Target   string       `json:"target"`
+	Policies []evalPolicy `json:"policies"`
+}
+
+// evalAnswer is one decision.
+type evalAnswer struct {
+	ID       json.RawMessage `json:"id,omitempty"`
+	Decision string          `json:"decision"`
+	Reason   string          `json:"reason"`
+	// BlockedBy lists the layers that stand in the way of a request that is granted otherwise.
+	BlockedBy []policy.Layer       `json:"blockedBy"`
+	Layer     policy.Layer         `json:"layer"`
+	Policy    string               `json:"policy,omitempty"`
+	Statement *int                 `json:"statement,omitempty"`
+	Sid       string               `json:"sid,omitempty"`
+	Message   string               `json:"message"`
+	Explain   []policy.LayerResult `json:"explain"`
+}
+
+// evalPolicies answers each line of in with a decision, or with an error that has the line's id.
+func evalPolicies(in io.Reader, out io.Writer) error {
+	return lines(in, out, func(line []byte) any {
+		answer, err := evalLine(line)
+		if err != nil {
+			return lineError{ID: idOf(line), Error: errorObject{"InvalidRequest", err.Error()}}
+		}
+		return answer
+	})
+}
+
+func evalLine(line []byte) (*evalAnswer, error) {
+	var in evalRequest
+	if err := json.Unmarshal(line, &in); err != nil {
+		return nil, fmt.Errorf("the line is no request: %w", err)
+	}
+	if service, name, ok := strings.Cut(in.Action, ":"); !ok || service == "" || name == "" {
+		return nil, fmt.Errorf("action %q is not service:Action", in.Action)
+	}
+	values, err := readContext(in.Context)
+	if err != nil {
+		return nil, err
+	}
+	principal, err := in.principal(values)
+	if err != nil {
+		return nil, err
+	}
+	r := &policy.Request{Principal: principal, Action: in.Action, Resource: in.Resource.ARN, ResourceAccount: in.Resource.Account, Context: values}
+	switch {
+	case in.Resource.None && in.Resource.ARN != "" && in.Resource.ARN != "*":
+		return nil, errors.New("resource has both arn and none")
+	case in.Resource.None:
+		r.Resource = "*"
+	case in.Resource.ARN == "":
+		return nil, errors.New("resource needs arn or none")
+	}
+	if a, err := arn.Parse(r.Resource); err == nil && r.ResourceAccount == "" && arn.IsAccount(a.Account) {
+		r.ResourceAccount = a.Account
+	}
+	switch in.ContextMode {
+	case "", "literal":
+	case "derive":
+		values.derive(principal, r, time.Now().UTC())
+	default:
+		return nil, fmt.Errorf("contextMode %q is neither literal nor derive", in.ContextMode)
+	}
+	set, err := in.set(r)
+	if err != nil {
+		return nil, err
+	}
+	d := policy.Evaluate(r, set)
+	answer := &evalAnswer{
+		ID: in.ID, Decision: "Deny", Reason: "implicit_deny", BlockedBy: policy.Blockers(r, set), Layer: d.Layer, Policy: d.Policy, Sid: d.Sid,
+		Message: d.Message(r), Explain: policy.Explain(r, set),
+	}
+	if answer.BlockedBy == nil {
+		answer.BlockedBy = []policy.Layer{}
+	}
+	if d.Statement >= 0 {
+		answer.Statement = &d.Statement
+	}
+	switch {
+	case d.Allowed:
+		answer.Decision, answer.Reason = "Allow", "allowed"
+	case d.Explicit:
+		answer.Reason = "explicit_deny"
+	}
+	return answer, nil
+}
+
+// principal derives what an ARN says of a caller; the role of a session and unique ids come from the context where it has them.
+func (in *evalRequest) principal(values contextValues) (*policy.Principal, error) {
+	given := 0
+	for _, is := range []bool{in.Principal.ARN != "", in.Principal.Service != "", in.Principal.Federated != "", in.Principal.Anonymous} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return nil, errors.New("principal needs exactly one of arn, service, federated, anonymous")
+	}
+	switch {
+	case in.Principal.Anonymous:
+		return &policy.Principal{Type: policy.Anonymous}, nil
+	case in.Principal.Service != "":
+		return &policy.Principal{Type: policy.Service, ARN: in.Principal.Service}, nil
+	case in.Principal.Federated != "":
+		return &policy.Principal{Type: policy.WebIdentity, ARN: in.Principal.Federated, Provider: in.Principal.Federated}, nil
+	}
+	text := in.Principal.ARN
+	a, err := arn.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("principal %q is not an ARN", text)
+	}
+	p := &policy.Principal{ARN: text, Account: a.Account}
+	p.ID, _, _ = strings.Cut(values.Lookup("aws:userid").One, ":")
+	class, name, _ := strings.Cut(a.Resource, "/")
+	switch {
+	case a.Service == "iam" && a.Resource == "root":
+		p.Type = policy.Root
+	case a.Service == "iam" && class == "user" && name != "":
+		p.Type = policy.User
+	case a.Service == "iam" && class == "role" && name != "":
+		p.Type, p.RoleARN = policy.AssumedRole, text
+	case a.Service == "sts" && class == "assumed-role" && strings.Contains(name, "/"):
+		p.Type = policy.AssumedRole
+		role, _, _ := strings.Cut(name, "/")
+		p.RoleARN = "arn:" + a.Partition + ":iam::" + a.Account + ":role/" + role
+		if v := values.Lookup("aws:principalarn"); strings.Contains(v.One, ":role/") {
+			p.RoleARN = v.One
+		}
+	case a.Service == "sts" && class == "federated-user" && name != "":
+		p.Type = policy.FederatedUser
+	case a.Service == "iam" && (class == "oidc-provider" || class == "saml-provider"):
+		p.Type, p.Account, p.Provider = policy.WebIdentity, "", text
+	default:
+		return nil, fmt.Errorf("principal %q is no user, role, session, federated user or root", text)
+	}
+	p.ServiceLinked = strings.Contains(p.RoleARN, ":role/aws-service-role/")
+	return p, nil
+}
+
+func (in *evalRequest) set(r *policy.Request) (*policy.Set, error) {
+	s := &policy.Set{HasBoundary: len(in.Policies.Boundary) > 0, HasSession: len(in.Policies.Session) > 0, HasEndpoint: len(in.Policies.Endpoint) > 0}
+	var err error
+	attach := func(layer string, in []evalPolicy) []policy.Attached {
+		var out []policy.Attached
+		for i := range in {
+			a, e := in[i].attach(layer, i)
+			if e != nil {
+				err = errors.Join(err, e)
+				continue
+			}
+			out = append(out, a)
+		}
+		return out
+	}
+	levels := func(layer string, in []evalLevel) []policy.Level {
+		var out []policy.Level
+		for i := range in {
+			out = append(out, policy.Level{Target: in[i].Target, Policies: attach(layer+"["+strconv.Itoa(i)+"]", in[i].Policies)})
+		}
+		return out
+	}
+	s.Identity, s.Boundary, s.Session = attach("identity", in.Policies.Identity), attach("boundary", in.Policies.Boundary), attach("session", in.Policies.Session)
+	s.Endpoint, s.SCP, s.RCP = attach("endpoint", in.Policies.Endpoint), levels("scp", in.Policies.SCP), levels("rcp", in.Policies.RCP)
+	if in.Policies.Resource != nil {
+		if list := attach("resource", []evalPolicy{*in.Policies.Resource}); len(list) > 0 {
+			s.Resource = &list[0]
+		}
+	}
+	if in.Policies.Registry != nil {
+		if list := attach("registry", []evalPolicy{*in.Policies.Registry}); len(list) > 0 {
+			s.Registry = &list[0]
+		}
+	}
+	// Whoever wants to be a role is judged by the role's trust policy.
+	if a, e := arn.Parse(r.Resource); e == nil && a.Service == "iam" && strings.HasPrefix(a.Resource, "role/") {
+		switch strings.ToLower(r.Action) {
+		case "sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml", "sts:tagsession", "sts:setsourceidentity":
+			s.Trust = true
+		}
+	}
+	return s, err
+}
+
+// attach compiles a document. Any JSON is evaluated: what is no object has no statement. A document may be given as a string of JSON too.
+func (e *evalPolicy) attach(layer string, index int) (policy.Attached, error) {
+	a := policy.Attached{Name: e.Name, ARN: e.ARN}
+	if a.Name == "" {
+		a.Name = layer + "[" + strconv.Itoa(index) + "]"
+	}
+	document := bytes.TrimSpace(e.Document)
+	if len(document) > 0 && document[0] == '"' {
+		var text string
+		if err := json.Unmarshal(document, &text); err != nil {
+			return a, err
+		}
+		document = []byte(text)
+	} else if len(document) == 0 || document[0] != '{' {
+		document = []byte("{}")
+	}
+	compiled, err := policy.Parse(document)
+	if err != nil {
+		return a, fmt.Errorf("policies.%s %q: %w", layer, a.Name, err)
+	}
+	a.Policy = compiled
+	return a, nil
+}
+
+// contextValues are condition keys in lower case.
+type contextValues map[string]policy.Value
+
+// Lookup answers a key of the context.
+func (c contextValues) Lookup(key string) policy.Value { return c[key] }
+
+func readContext(in map[string]json.RawMessage) (contextValues, error) {
+	out := make(contextValues, len(in)+8)
+	for key, raw := range in {
+		value, err := readContextValue(raw)
+		if err != nil {
+			return nil, fmt.Errorf("context %q: %w", key, err)
+		}
+		if value.Present {
+			out[strings.ToLower(key)] = value
+		}
+	}
+	return out, nil
+}
+
+func readContextValue(raw json.RawMessage) (policy.Value, error) {
+	var one any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&one); err != nil {
+		return policy.Value{}, err
+	}
+	text := func(v any) (string, error) {
+		switch v := v.(type) {
+		case string:
+			return v, nil
+		case json.Number:
+			return v.String(), nil
+		case bool:
+			return strconv.FormatBool(v), nil
+		}
+		return "", errors.New("want a string or a list of strings")
+	}
+	switch v := one.(type) {
+	case nil:
+		return policy.Value{}, nil
+	case []any:
+		value := policy.Value{Present: true, Multi: true, Many: make([]string, 0, len(v))}
+		for _, item := range v {
+			s, err := text(item)
+			if err != nil {
+				return policy.Value{}, err
+			}
+			value.Many = append(value.Many, s)
+		}
+		return value, nil
+	default:
+		s, err := text(v)
+		return policy.Value{Present: true, One: s}, err
+	}
+}
+
+// derive adds the keys that follow from principal, resource and time where the context has none (IAMP-1.1, IAMP-1.2).
+func (c contextValues) derive(p *policy.Principal, r *policy.Request, now time.Time) {
+	set := func(key, value string) {
+		if _, ok := c[key]; !ok && value != "" {
+			c[key] = policy.Value{Present: true, One: value}
+		}
+	}
+	a, _ := arn.Parse(p.ARN)
+	principalARN := p.ARN
+	switch p.Type {
+	case policy.Root:
+		set("aws:principaltype", "Account")
+		set("aws:userid", p.Account)
+	case policy.User:
+		set("aws:principaltype", "User")
+		set("aws:username", a.Resource[strings.LastIndexByte(a.Resource, '/')+1:])
+		set("aws:userid", p.ID)
+	case policy.AssumedRole:
+		set("aws:principaltype", "AssumedRole")
+		principalARN = p.RoleARN
+	case policy.FederatedUser:
+		set("aws:principaltype", "FederatedUser")
+		set("aws:userid", p.Account+":"+strings.TrimPrefix(a.Resource, "federated-user/"))
+	case policy.Service:
+		principalARN = ""
+		set("aws:principalservicename", p.ARN)
+		if _, ok := c["aws:principalservicenameslist"]; !ok {
+			c["aws:principalservicenameslist"] = policy.Value{Present: true, Multi: true, Many: []string{p.ARN}}
+		}
+	case policy.Anonymous:
+		set("aws:principaltype", "Anonymous")
+		set("aws:userid", "anonymous")
+		set("aws:principalaccount", "anonymous")
+	case policy.WebIdentity:
+		principalARN = ""
+	}
+	set("aws:principalarn", principalARN)
+	set("aws:principalaccount", p.Account)
+	if p.Type != policy.Anonymous {
+		set("aws:principalisawsservice", strconv.FormatBool(p.Type == policy.Service))
+	}
+	set("aws:resourceaccount", cmp.Or(r.ResourceAccount, p.Account))
+	region := "us-east-1"
+	if resource, err := arn.Parse(r.Resource); err == nil && resource.Region != "" {
+		region = resource.Region
+	}
+	set("aws:requestedregion", region)
+	set("aws:currenttime", now.Format(time.RFC3339))
+	set("aws:epochtime", strconv.FormatInt(now.Unix(), 10))
+	set("aws:securetransport", "true")
+	set("aws:viaawsservice", "false")
+}

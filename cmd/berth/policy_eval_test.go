@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+const (
+	pullAll = `{"name":"pull","document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:BatchGetImage"],"Resource":"*"}]}}`
+	denyAll = `{"name":"no","arn":"arn:aws:iam::111122223333:policy/no","document":{"Version":"2012-10-17","Statement":[{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*"}]}}`
+	share   = `{"document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"ecr:BatchGetImage"}]}}`
+)
+
+func request(id, principal, context, policies string) string {
+	return fmt.Sprintf(`{"id":%q,"principal":%s,"action":"ecr:BatchGetImage","resource":{"arn":"arn:aws:ecr:us-east-1:111122223333:repository/app"},"context":%s,"policies":%s}`, id, principal, context, policies) + "\n"
+}
+
+// IAMP-3, IAMP-5: decisions, reasons, messages and blockers, one line each.
+func TestPolicyEval(t *testing.T) {
+	user, customer := `{"arn":"arn:aws:iam::111122223333:user/ann"}`, `{"arn":"arn:aws:iam::444455556666:user/dev"}`
+	const denied = " is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:111122223333:repository/app "
+	allowAll := `{"document":{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}}`
+	for _, c := range []struct{ line, decision, reason, blocked, message string }{
+		{request("1", user, `{}`, `{"identity":[`+pullAll+`]}`), "Allow", "allowed", "", ""},
+		{request("2", user, `{}`, `{}`), "Deny", "implicit_deny", "", "User: arn:aws:iam::111122223333:user/ann" + denied + "because no identity-based policy allows the ecr:BatchGetImage action"},
+		{request("3", user, `{}`, `{"identity":[`+pullAll+`,`+denyAll+`]}`), "Deny", "explicit_deny", "identity",
+			"User: arn:aws:iam::111122223333:user/ann" + denied + "with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/no"},
+		{request("4", customer, `{}`, `{"identity":[`+pullAll+`],"resource":`+share+`}`), "Allow", "allowed", "", ""},
+		{request("5", customer, `{}`, `{"identity":[`+pullAll+`]}`), "Deny", "implicit_deny", "", "User: arn:aws:iam::444455556666:user/dev" + denied + "because no resource-based policy allows the ecr:BatchGetImage action"},
+		{request("6", user, `{}`, `{"identity":[`+pullAll+`],"boundary":[{"document":{"Statement":[]}}],"scp":[{"target":"r-1","policies":[`+allowAll+`]},{"target":"ou-1","policies":[]}],"rcp":[{"target":"r-1","policies":[`+denyAll+`]}],"endpoint":[`+denyAll+`]}`),
+			"Deny", "explicit_deny", "scp rcp endpoint boundary", "User: arn:aws:iam::111122223333:user/ann" + denied + "with an explicit deny in a resource control policy: arn:aws:iam::111122223333:policy/no"},
+		{request("7", `{"service":"codebuild.amazonaws.com"}`, `{"aws:SourceAccount":"444455556666"}`, `{"resource":{"document":{"Statement":{"Effect":"Allow","Principal":{"Service":"codebuild.amazonaws.com"},"Action":"ecr:*","Condition":{"StringEquals":{"aws:sourceAccount":"444455556666"}}}}}}`), "Allow", "allowed", "", ""},
+		{request("8", `{"anonymous":true}`, `{}`, `{"resource":`+share+`}`), "Deny", "implicit_deny", "", "User: anonymous" + denied + "because no resource-based policy allows the ecr:BatchGetImage action"},
+		{request("9", `{"arn":"arn:aws:sts::111122223333:assumed-role/r/s"}`, `{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/p/r"}`, `{"resource":{"document":{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/p/r"},"Action":"ecr:*"}}}}`), "Allow", "allowed", "", ""},
+		{request("10", user, `{}`, `{"identity":[{"document":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"}]}`), "Allow", "allowed", "", ""},
+		{request("11", user, `{}`, `{"identity":[{"document":[1,2]},{"document":null}]}`), "Deny", "implicit_deny", "", "User: arn:aws:iam::111122223333:user/ann" + denied + "because no identity-based policy allows the ecr:BatchGetImage action"},
+	} {
+		got := answers(t, evalPolicies, c.line)[0]
+		var blocked []string
+		for _, layer := range got["blockedBy"].([]any) {
+			blocked = append(blocked, layer.(string))
+		}
+		if got["decision"] != c.decision || got["reason"] != c.reason || got["message"] != c.message || strings.Join(blocked, " ") != c.blocked || got["explain"] == nil {
+			t.Errorf("%s\n%v", c.line, got)
+		}
+	}
+}
+
+// IAMP-1: keys are used as given, or derived from principal, resource and time.
+func TestPolicyEvalContext(t *testing.T) {
+	when := func(condition string) string {
+		return `{"identity":[{"document":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}}}]}`
+	}
+	session := `{"arn":"arn:aws:sts::111122223333:assumed-role/r/s"}`
+	for _, c := range []struct{ principal, context, mode, condition, decision string }{
+		{session, `{}`, "literal", `{"Null":{"aws:PrincipalArn":"true","aws:CurrentTime":"true"}}`, "Allow"},
+		{session, `{}`, "derive", `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/r"},"StringEquals":{"aws:PrincipalAccount":"111122223333","aws:PrincipalType":"AssumedRole","aws:ResourceAccount":"111122223333","aws:RequestedRegion":"us-east-1"},"DateGreaterThan":{"aws:CurrentTime":"2020"},"Null":{"aws:username":"true"}}`, "Allow"},
+		{`{"arn":"arn:aws:iam::111122223333:user/p/ann"}`, `{"aws:PrincipalAccount":"other"}`, "derive", `{"StringEquals":{"aws:username":"ann","aws:PrincipalAccount":"other"}}`, "Allow"},
+		{session, `{"aws:TagKeys":["a","b"],"aws:MultiFactorAuthPresent":true,"x:n":5}`, "literal", `{"ForAllValues:StringEquals":{"aws:tagkeys":["a","b","c"]},"Bool":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"x:N":6}}`, "Allow"},
+		{session, `{"aws:x":["a"]}`, "", `{"StringEquals":{"aws:x":"a"}}`, "Deny"},
+	} {
+		line := strings.Replace(request("x", c.principal, c.context, when(c.condition)), `"context"`, `"contextMode":"`+c.mode+`","context"`, 1)
+		if got := answers(t, evalPolicies, line)[0]; got["decision"] != c.decision {
+			t.Errorf("%s\n%v", line, got)
+		}
+	}
+}
+
+// A line that cannot be read is answered with its id, and the next one is read: H56.
+func TestPolicyEvalBadLines(t *testing.T) {
+	user := `{"arn":"arn:aws:iam::111122223333:user/ann"}`
+	good := request("good", user, `{}`, `{"identity":[`+pullAll+`]}`)
+	bad := []string{
+		`{"id":"b0","principal":{},"action":"ecr:PutImage","resource":{"none":true}}`,
+		`{"id":"b1","principal":{"arn":"ann"},"action":"ecr:PutImage","resource":{"none":true}}`,
+		`{"id":"b2","principal":` + user + `,"action":"PutImage","resource":{"none":true}}`,
+		`{"id":"b3","principal":` + user + `,"action":"ecr:PutImage","resource":{}}`,
+		`{"id":"b4","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"contextMode":"guess"}`,
+		`{"id":"b5","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"context":{"a":{"b":1}}}`,
+		`{"id":"b6","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"policies":{"identity":[{"document":"{“}"}]}}`,
+		`{"id":"b7","principal":7}`,
+	}
+	got := answers(t, evalPolicies, strings.Join(bad, "\n")+"\n\nnot json\n"+good)
+	if len(got) != len(bad)+2 {
+		t.Fatalf("%d answers: %v", len(got), got)
+	}
+	for i := range bad {
+		if got[i]["id"] != fmt.Sprint("b", i) || got[i]["error"] == nil {
+			t.Errorf("%s\n%v", bad[i], got[i])
+		}
+	}
+	if got[len(bad)]["error"] == nil || got[len(bad)+1]["decision"] != "Allow" {
+		t.Errorf("%v", got[len(bad):])
+	}
+	long := answers(t, evalPolicies, strings.Repeat("x", maxPolicyLine+1)+"\n"+good)
+	if len(long) != 2 || long[0]["error"] == nil || long[1]["decision"] != "Allow" {
+		t.Errorf("after a line that is too long: %v", long)
+	}
+}
+
+// Memory does not grow with the stream: answers come out while input still goes in.
+func TestPolicyEvalStreams(t *testing.T) {
+	in, feed := io.Pipe()
+	answer, out := io.Pipe()
+	go func() { out.CloseWithError(evalPolicies(in, out)) }()
+	line := request("1", `{"arn":"arn:aws:iam::111122223333:user/ann"}`, `{}`, `{"identity":[`+pullAll+`]}`)
+	decoder := json.NewDecoder(answer)
+	for i := range 3 {
+		if _, err := io.WriteString(feed, line); err != nil {
+			t.Fatal(err)
+		}
+		var got evalAnswer
+		if err := decoder.Decode(&got); err != nil || got.Decision != "Allow" {
+			t.Fatalf("%d: %v %+v", i, err, got)
+		}
+	}
+	feed.Close()
+	if _, err := decoder.Token(); err != io.EOF {
+		t.Errorf("after the last line: %v", err)
+	}
+}
