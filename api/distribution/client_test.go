@@ -19,13 +19,14 @@ type client struct {
 	t             testing.TB
 	base          string // "http://127.0.0.1:1234"
 	prefix        string // what stands before repository names in URLs
+	host          string // in the host form, the registry's
 	authorization string
 	http          http.Client
 }
 
 // as is c in another test.
 func (c *client) as(t testing.TB) *client {
-	same := &client{t: t, base: c.base, prefix: c.prefix, authorization: c.authorization}
+	same := &client{t: t, base: c.base, prefix: c.prefix, host: c.host, authorization: c.authorization}
 	same.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(same.http.CloseIdleConnections)
 	return same
@@ -57,6 +58,7 @@ func (c *client) send(method, path string, in io.Reader, headers ...string) *rep
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	r.Host = c.host
 	if c.authorization != "" {
 		r.Header.Set("Authorization", c.authorization)
 	}

@@ -135,7 +135,7 @@ func TestHostForm(t *testing.T) {
 	s.create(t, "serve/form")
 	s.create(t, "serve/form2")
 	c := s.owner.as(t)
-	c.prefix = ""
+	c.prefix, c.host = "", account+".dkr.ecr."+region+"."+domain
 	body := c.image("serve/form", "v1") // checks the Locations
 	c.hasManifest("serve/form", "v1", oci.MediaTypeImageManifest, body)
 	if r := c.do("GET", "serve/form/tags/list", nil); string(r.body) != `{"name":"serve/form","tags":["v1"]}` {
