@@ -23,10 +23,10 @@ type AccountCmd struct {
 type AccountCreateCmd struct {
 	Target
 	server.Database
-	Name          string `help:"Name of the account." required:""`
-	ID            string `name:"id" help:"Its id, twelve digits; random unless given."`
-	Profile       string `help:"Name of the profile in the credentials file; the account's name unless given."`
-	Administrator string `help:"Name of the user who may do everything in it." default:"administrator"`
+	Name          string `help:"Name of the account." required:"" placeholder:"NAME"`
+	ID            string `name:"id" help:"Its id, twelve digits; random unless given." placeholder:"ID"`
+	Profile       string `help:"Name of the profile in the credentials file; the account's name unless given." placeholder:"NAME"`
+	Administrator string `help:"Name of the user who may do everything in it." default:"administrator" placeholder:"NAME"`
 }
 
 // newAccount is what CreateAccount of berth's own service takes.
