@@ -36,18 +36,56 @@ type evalRequest struct {
 		Identity []evalPolicy `json:"identity"`
 		Boundary []evalPolicy `json:"boundary"`
 		Session  []evalPolicy `json:"session"`
-		Resource *evalPolicy  `json:"resource"`
-		Registry *evalPolicy  `json:"registry"`
+		Resource evalPolicy   `json:"resource"`
+		Registry evalPolicy   `json:"registry"`
 		SCP      []evalLevel  `json:"scp"`
 		RCP      []evalLevel  `json:"rcp"`
 		Endpoint []evalPolicy `json:"endpoint"`
 	} `json:"policies"`
 }
 
+// evalPolicy is a policy as a line gives it: the document itself, or {"name", "arn", "document"}. Document is nil for null: no policy.
 type evalPolicy struct {
-	Name     string          `json:"name"`
-	ARN      string          `json:"arn"`
-	Document json.RawMessage `json:"document"`
+	Name, ARN string
+	Document  []byte
+}
+
+// UnmarshalJSON takes either form. A document may be any JSON, also a string that holds JSON: evaluation does not refuse what could not be stored. But
+// an object that is neither form is refused, so that a misspelt name does not lose a policy.
+func (e *evalPolicy) UnmarshalJSON(text []byte) error {
+	*e = evalPolicy{}
+	if text[0] == '{' {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(text, &members); err != nil {
+			return err
+		}
+		_, version := members["Version"]
+		_, statement := members["Statement"]
+		_, wrapped := members["document"]
+		if wrapped || len(members) > 0 && !version && !statement {
+			var wrapper struct {
+				Name     string          `json:"name"`
+				ARN      string          `json:"arn"`
+				Document json.RawMessage `json:"document"`
+			}
+			for name := range members {
+				if name != "name" && name != "arn" && name != "document" {
+					return fmt.Errorf("a policy has an unknown field %q: it is a document with Statement, or name, arn and document", name)
+				}
+			}
+			if !wrapped {
+				return errors.New("a policy has no document")
+			}
+			if err := json.Unmarshal(text, &wrapper); err != nil {
+				return err
+			}
+			e.Name, e.ARN, text = wrapper.Name, wrapper.ARN, wrapper.Document
+		}
+	}
+	if string(text) != "null" {
+		e.Document = bytes.Clone(text)
+	}
+	return nil
 }
 
 type evalLevel struct {
@@ -83,8 +121,13 @@ func evalPolicies(in io.Reader, out io.Writer) error {
 
 func evalLine(line []byte) (*evalAnswer, error) {
 	var in evalRequest
-	if err := json.Unmarshal(line, &in); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields() // a misspelt "boundary" must not allow what the boundary would not
+	if err := decoder.Decode(&in); err != nil {
 		return nil, fmt.Errorf("the line is no request: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("the line is no request: something follows it on the line")
 	}
 	if service, name, ok := strings.Cut(in.Action, ":"); !ok || service == "" || name == "" {
 		return nil, fmt.Errorf("action %q is not service:Action", in.Action)
@@ -192,40 +235,44 @@ func (in *evalRequest) principal(values contextValues) (*policy.Principal, error
 	return p, nil
 }
 
+// set compiles the policies of the request. Its errors name the layer.
 func (in *evalRequest) set(r *policy.Request) (*policy.Set, error) {
-	s := &policy.Set{HasBoundary: len(in.Policies.Boundary) > 0, HasSession: len(in.Policies.Session) > 0, HasEndpoint: len(in.Policies.Endpoint) > 0}
-	var err error
-	attach := func(layer string, in []evalPolicy) []policy.Attached {
+	var errs []error
+	attach := func(layer string, in ...evalPolicy) []policy.Attached {
 		var out []policy.Attached
 		for i := range in {
-			a, e := in[i].attach(layer, i)
-			if e != nil {
-				err = errors.Join(err, e)
+			if in[i].Document == nil {
 				continue
+			}
+			a := policy.Attached{Name: cmp.Or(in[i].Name, layer+"["+strconv.Itoa(i)+"]"), ARN: in[i].ARN}
+			var err error
+			if a.Policy, err = compileAny(in[i].Document); err != nil {
+				errs = append(errs, fmt.Errorf("policies.%s %q: %w", layer, a.Name, err))
 			}
 			out = append(out, a)
 		}
 		return out
 	}
+	one := func(layer string, in evalPolicy) *policy.Attached {
+		if list := attach(layer, in); len(list) > 0 {
+			return &list[0]
+		}
+		return nil
+	}
 	levels := func(layer string, in []evalLevel) []policy.Level {
 		var out []policy.Level
 		for i := range in {
-			out = append(out, policy.Level{Target: in[i].Target, Policies: attach(layer+"["+strconv.Itoa(i)+"]", in[i].Policies)})
+			out = append(out, policy.Level{Target: in[i].Target, Policies: attach(layer+"["+strconv.Itoa(i)+"]", in[i].Policies...)})
 		}
 		return out
 	}
-	s.Identity, s.Boundary, s.Session = attach("identity", in.Policies.Identity), attach("boundary", in.Policies.Boundary), attach("session", in.Policies.Session)
-	s.Endpoint, s.SCP, s.RCP = attach("endpoint", in.Policies.Endpoint), levels("scp", in.Policies.SCP), levels("rcp", in.Policies.RCP)
-	if in.Policies.Resource != nil {
-		if list := attach("resource", []evalPolicy{*in.Policies.Resource}); len(list) > 0 {
-			s.Resource = &list[0]
-		}
+	given := &in.Policies
+	s := &policy.Set{
+		Identity: attach("identity", given.Identity...), Boundary: attach("boundary", given.Boundary...), Session: attach("session", given.Session...),
+		Resource: one("resource", given.Resource), Registry: one("registry", given.Registry), Endpoint: attach("endpoint", given.Endpoint...),
+		SCP: levels("scp", given.SCP), RCP: levels("rcp", given.RCP),
 	}
-	if in.Policies.Registry != nil {
-		if list := attach("registry", []evalPolicy{*in.Policies.Registry}); len(list) > 0 {
-			s.Registry = &list[0]
-		}
-	}
+	s.HasBoundary, s.HasSession, s.HasEndpoint = len(s.Boundary) > 0, len(s.Session) > 0, len(s.Endpoint) > 0
 	// Whoever wants to be a role is judged by the role's trust policy.
 	if a, e := arn.Parse(r.Resource); e == nil && a.Service == "iam" && strings.HasPrefix(a.Resource, "role/") {
 		switch strings.ToLower(r.Action) {
@@ -233,31 +280,24 @@ func (in *evalRequest) set(r *policy.Request) (*policy.Set, error) {
 			s.Trust = true
 		}
 	}
-	return s, err
+	return s, errors.Join(errs...)
 }
 
-// attach compiles a document. Any JSON is evaluated: what is no object has no statement. A document may be given as a string of JSON too.
-func (e *evalPolicy) attach(layer string, index int) (policy.Attached, error) {
-	a := policy.Attached{Name: e.Name, ARN: e.ARN}
-	if a.Name == "" {
-		a.Name = layer + "[" + strconv.Itoa(index) + "]"
-	}
-	document := bytes.TrimSpace(e.Document)
-	if len(document) > 0 && document[0] == '"' {
+// compileAny compiles a document, also one that a string holds. What is no policy has no statement. A policy that is larger than what the engine reads
+// is an error: passing over it would change the decision.
+func compileAny(document []byte) (*policy.Policy, error) {
+	if document[0] == '"' {
 		var text string
 		if err := json.Unmarshal(document, &text); err != nil {
-			return a, err
+			return nil, err
 		}
 		document = []byte(text)
-	} else if len(document) == 0 || document[0] != '{' {
-		document = []byte("{}")
 	}
 	compiled, err := policy.Parse(document)
-	if err != nil {
-		return a, fmt.Errorf("policies.%s %q: %w", layer, a.Name, err)
+	if err != nil && len(document) <= policy.MaxDocument && (!json.Valid(document) || bytes.TrimSpace(document)[0] != '{') {
+		return policy.Parse([]byte("{}"))
 	}
-	a.Policy = compiled
-	return a, nil
+	return compiled, err
 }
 
 // contextValues are condition keys in lower case.

@@ -80,7 +80,7 @@ func TestPolicyEvalBadLines(t *testing.T) {
 		`{"id":"b3","principal":` + user + `,"action":"ecr:PutImage","resource":{}}`,
 		`{"id":"b4","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"contextMode":"guess"}`,
 		`{"id":"b5","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"context":{"a":{"b":1}}}`,
-		`{"id":"b6","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"policies":{"identity":[{"document":"{“}"}]}}`,
+		`{"id":"b6","principal":` + user + `,"action":"ecr:PutImage","resource":{"none":true},"policies":{"identity":[{"documents":"{}"}]}}`,
 		`{"id":"b7","principal":7}`,
 	}
 	got := answers(t, evalPolicies, strings.Join(bad, "\n")+"\n\nnot json\n"+good)
@@ -120,5 +120,68 @@ func TestPolicyEvalStreams(t *testing.T) {
 	feed.Close()
 	if _, err := decoder.Token(); err != io.EOF {
 		t.Errorf("after the last line: %v", err)
+	}
+}
+
+// A policy may be given as it is or wrapped with a name, a document as JSON or as a string that holds it, everywhere. What is no policy has no
+// statement, as evaluation does not refuse what could not be stored; null is none.
+func TestPolicyEvalForms(t *testing.T) {
+	const (
+		user       = `{"arn":"arn:aws:iam::111122223333:user/ann"}`
+		customer   = `{"arn":"arn:aws:iam::444455556666:user/dev"}`
+		bare       = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+		everyone   = `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`
+		noResource = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Principal":{"AWS":"444455556666"}}}`
+		text       = `"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"`
+		broken     = `"{“Statement”:[]}"`
+	)
+	for _, c := range []struct{ principal, policies, decision string }{
+		{user, `{"identity":[` + bare + `]}`, "Allow"},
+		{user, `{"identity":[` + text + `]}`, "Allow"},
+		{user, `{"identity":[{"document":` + text + `}]}`, "Allow"},
+		{user, `{"identity":[` + broken + `,{"document":` + broken + `},{"document":[1]},7,{},{"Version":"2012-10-17"},` + bare + `]}`, "Allow"},
+		{user, `{"identity":[` + broken + `]}`, "Deny"},
+		{user, `{"identity":[null,` + bare + `],"boundary":[null],"session":[{"document":null}],"resource":null,"registry":{"document":null},"scp":null,"rcp":null,"endpoint":null}`, "Allow"},
+		{user, `{"identity":[` + bare + `],"boundary":[` + bare + `],"session":[` + bare + `],"endpoint":[` + everyone + `],"scp":[{"target":"r","policies":[` + bare + `]}],"rcp":[{"target":"r","policies":[` + everyone + `]}]}`, "Allow"},
+		{user, `{"identity":[` + bare + `],"boundary":[` + broken + `]}`, "Deny"},
+		{user, `{"identity":[` + bare + `],"session":[{"document":5}]}`, "Deny"},
+		{user, `{"identity":[` + bare + `],"endpoint":[{}]}`, "Deny"},
+		{user, `{"identity":[` + bare + `],"scp":[{"target":"r","policies":[` + broken + `]}]}`, "Deny"},
+		{customer, `{"identity":[` + bare + `],"resource":` + noResource + `}`, "Allow"},
+		{customer, `{"identity":[` + bare + `],"registry":` + everyone + `}`, "Allow"},
+		{customer, `{"identity":[` + bare + `],"resource":{"name":"no policy","document":true}}`, "Deny"},
+	} {
+		line := request("x", c.principal, `{}`, c.policies)
+		if got := answers(t, evalPolicies, line)[0]; got["decision"] != c.decision {
+			t.Errorf("%s\n%v", line, got)
+		}
+	}
+}
+
+// A misspelt name is an error, never another decision: a boundary that is not read would allow.
+func TestPolicyEvalUnknownNames(t *testing.T) {
+	const user, bare = `{"arn":"arn:aws:iam::111122223333:user/ann"}`, `{"Statement":[]}`
+	line := func(before, principal, resource, policies string) string {
+		return `{"id":"u",` + before + `"principal":` + principal + `,"action":"ecr:PutImage","resource":` + resource + `,"policies":` + policies + `}`
+	}
+	for input, unknown := range map[string]string{
+		line(`"conditions":{},`, user, `{"none":true}`, `{}`):                                                               "conditions",
+		line(``, `{"arn":"arn:aws:iam::111122223333:user/ann","kind":"x"}`, `{"none":true}`, `{}`):                          "kind",
+		line(``, user, `{"none":true,"region":"x"}`, `{}`):                                                                  "region",
+		line(``, user, `{"none":true}`, `{"boundaries":[]}`):                                                                "boundaries",
+		line(``, user, `{"none":true}`, `{"identity":[{"nam":"x","document":`+bare+`}]}`):                                   "nam",
+		line(``, user, `{"none":true}`, `{"identity":[{"name":"x"}]}`):                                                      "document",
+		line(``, user, `{"none":true}`, `{"boundary":[{"statement":[]}]}`):                                                  "statement",
+		line(``, user, `{"none":true}`, `{"resource":{"document":`+bare+`,"Statement":[]}}`):                                "Statement",
+		line(``, user, `{"none":true}`, `{"resource":{"Document":`+bare+`}}`):                                               "Document",
+		line(``, user, `{"none":true}`, `{"scp":[{"target":"r","policy":[]}]}`):                                             "policy",
+		line(``, user, `{"none":true}`, `{}`) + `{}`:                                                                        "line",
+		line(``, user, `{"none":true}`, `{"identity":[`+strings.Repeat(`{"Statement":[`, 40)+strings.Repeat(`]}`, 40)+`]}`): "deep",
+	} {
+		got := answers(t, evalPolicies, input+"\n")[0]
+		problem, _ := got["error"].(map[string]any)
+		if problem["code"] != "InvalidRequest" || !strings.Contains(fmt.Sprint(problem["message"]), unknown) {
+			t.Errorf("%s\n%v", input, got)
+		}
 	}
 }
