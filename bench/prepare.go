@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -136,7 +137,7 @@ func prepareMany(ctx context.Context, b *bench, t *target) error {
 			name, m := tag(i)
 			return p.manifest(many, name, m)
 		})
-		if err == errAll {
+		if errors.Is(err, errAll) {
 			err = nil
 		}
 	}
@@ -148,7 +149,7 @@ func prepareMany(ctx context.Context, b *bench, t *target) error {
 }
 
 // errAll ends the clients of prepareMany when nothing is left to push.
-var errAll = fmt.Errorf("all are pushed")
+var errAll = errors.New("all are pushed")
 
 // distributionTags pushes a thousand images and writes the links of all further tags to them.
 func distributionTags(p *pusher, data string, n int, tag func(int) (string, blob)) error {
