@@ -28,6 +28,7 @@ type Log struct {
 	mu      sync.Mutex
 	pending []Record
 	spare   []Record
+	lost    int // records that there was no room for
 	full    chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
@@ -67,9 +68,18 @@ func (l *Log) Write(tx *sql.Tx, r *Record) error {
 	return err
 }
 
-// Add takes the record of a read or of a refusal, to be written within a second.
+// pendingMost bounds the records that wait while the database does not answer.
+const pendingMost = 4 * flushAt
+
+// Add takes the record of a read or of a refusal, to be written within a second. While the database is away for long, the records beyond a bound are lost, and
+// the log says how many.
 func (l *Log) Add(r *Record) {
 	l.mu.Lock()
+	if len(l.pending) >= pendingMost {
+		l.lost++
+		l.mu.Unlock()
+		return
+	}
 	l.pending = append(l.pending, *r)
 	n := len(l.pending)
 	l.mu.Unlock()
@@ -124,13 +134,22 @@ func (l *Log) Flush(ctx context.Context) {
 			return err
 		})
 	}
+	l.mu.Lock()
 	if err != nil {
-		slog.Error("audit records of reads could not be written; they are kept and tried again", "records", len(batch), "error", err)
-		l.mu.Lock()
-		if len(l.pending)+len(batch) <= 4*flushAt {
-			l.pending = append(batch, l.pending...)
-		}
-		l.mu.Unlock()
+		room := max(0, pendingMost-len(l.pending))
+		l.lost += max(0, len(batch)-room)
+		l.pending = append(batch[:min(len(batch), room)], l.pending...)
+	}
+	lost, kept := l.lost, len(l.pending)
+	l.lost = 0
+	l.mu.Unlock()
+	if err != nil {
+		slog.Error("audit records of reads could not be written; they are tried again", "waiting", kept, "error", err)
+	}
+	if lost > 0 {
+		slog.Error("audit records of reads are lost: the database did not take them in time", "records", lost)
+	}
+	if err != nil {
 		return
 	}
 	clear(batch)

@@ -51,6 +51,9 @@ func classify(err error) error {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
+		if pg.Code == "22021" { // a NUL: no name, tag or text that is stored holds one
+			return fault.Wrap(err, fault.InvalidParameter, "A value holds a character that cannot be stored")
+		}
 		switch pg.Code[:2] {
 		case "08", "53", "57": // connection, out of resources, shut down
 			return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")
