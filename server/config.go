@@ -91,6 +91,9 @@ func (c *Config) Validate() error {
 	if c.TLSCert != "" && c.TLSSelfSigned {
 		return errors.New("--tls-self-signed makes its own certificate: leave out --tls-cert and --tls-key, or it")
 	}
+	if scheme, _, ok := strings.Cut(c.DB, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+		return errors.New("--db: a database is postgres://… or a file for SQLite")
+	}
 	if c.Account != "" && !arn.IsAccount(c.Account) {
 		return fmt.Errorf("--account: %q is not the id of an account: it has twelve digits", c.Account)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
 )
 
 // Server is a whole berth. It is made by Open, serves by Serve, and ends by Close.
@@ -75,34 +76,20 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.onClose(func() { lock.Close() }) //nolint:errcheck // the end of the process lets go of it too
 
-	// Floor 1: what is kept.
 	db, err := s.openDatabase(ctx, c.in(&c.Folder))
 	if err != nil {
 		return nil, err
 	}
-	log, err := audit.Open(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	s.onClose(log.Close)
-	blobs, err := blob.Open(ctx, c.blobs())
-	if err != nil {
-		return nil, err
-	}
-
-	// Floors 2 and 3: who may do what, and the registry.
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	measured := front.NewMetrics(metrics)
-	if s.identity, err = iam.Open(ctx, db, log, iam.Options{Now: o.Now}); err != nil {
-		return nil, err
-	}
-	s.onClose(s.identity.Close)
-	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled}); err != nil {
-		return nil, err
-	}
-	s.onClose(s.registry.Close)
-	if s.First, err = firstStart(ctx, &c, s.identity); err != nil {
+	// Nodes that start at once on one database come one after the other: tables, keys and the first account are made once.
+	var log *audit.Log
+	err = db.Exclusively(ctx, func() (err error) {
+		log, err = s.openFloors(ctx, db, o, measured)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 
@@ -120,6 +107,30 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	f.Open()
 	s.handler = f
 	return s, nil
+}
+
+// openFloors opens floors 1 to 3: what is kept, who may do what, and the registry.
+func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured *front.Metrics) (*audit.Log, error) {
+	c := &s.config
+	log, err := audit.Open(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(log.Close)
+	blobs, err := blob.Open(ctx, c.blobs())
+	if err != nil {
+		return nil, err
+	}
+	if s.identity, err = iam.Open(ctx, db, log, iam.Options{Now: o.Now}); err != nil {
+		return nil, err
+	}
+	s.onClose(s.identity.Close)
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled}); err != nil {
+		return nil, err
+	}
+	s.onClose(s.registry.Close)
+	s.First, err = firstStart(ctx, c, s.identity)
+	return log, err
 }
 
 // services binds each AWS service to its operations.

@@ -32,6 +32,7 @@ func main() {
 	var cli CLI
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	k := kong.Parse(&cli,
 		kong.Name("berth"),
 		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),

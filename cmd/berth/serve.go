@@ -19,7 +19,9 @@ type ServeCmd struct {
 func (c *ServeCmd) Run(ctx context.Context) error {
 	log := c.Logger(os.Stderr)
 	slog.SetDefault(log)
-	s, err := server.Open(ctx, c.Config, server.Options{Log: log})
+	access := server.NewBuffer(os.Stderr)
+	defer access.Close()
+	s, err := server.Open(ctx, c.Config, server.Options{Log: c.Logger(access)})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Pragmas of every connection. synchronous=FULL is what makes a commit durable in WAL mode: with NORMAL a power cut takes the last commits with it.
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-4000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-2000)&_pragma=temp_store(MEMORY)&_pragma=journal_size_limit(67108864)"
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
