@@ -9,7 +9,7 @@ import (
 
 // holds are the uploads that this process is writing to, from the moment before their row is read until after it is written. Without that, a request with
 // a row read too early could write over bytes that another one has just acknowledged: the row's version would refuse it, but too late, and the upload would
-// then be completed with bytes that are not those of its digest (H23).
+// then be completed with bytes that are not those of its digest (H23). On a database with other nodes the blob store holds the upload too.
 type holds struct {
 	mu   sync.Mutex
 	held map[holdKey]*hold
@@ -62,6 +62,23 @@ func (h *holds) take(ctx context.Context, key holdKey, completing bool) (release
 func (r *Repo) takeUpload(ctx context.Context, id string, completing bool) (row *uploadRow, release func(), err error) {
 	if release, err = r.g.holds.take(ctx, holdKey{r.ID, id}, completing); err != nil {
 		return nil, nil, err
+	}
+	if r.g.db.Shared() {
+		// Another repository's upload is not there, and not busy (H25).
+		if _, err := r.readUpload(ctx, id); err != nil {
+			release()
+			return nil, nil, err
+		}
+		here := release
+		elsewhere, err := r.g.blobs.Hold(ctx, id)
+		if err != nil {
+			here()
+			return nil, nil, err
+		}
+		release = func() {
+			elsewhere()
+			here()
+		}
 	}
 	if row, err = r.readUpload(ctx, id); err != nil {
 		release()

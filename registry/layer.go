@@ -92,12 +92,17 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 
 // LayerReferenced reports whether an image of the repository uses the layer (API-58).
 func (r *Repo) LayerReferenced(ctx context.Context, d oci.Digest) (bool, error) {
-	var one int
-	err := r.g.db.Row(ctx, `SELECT 1 FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind IN ('config', 'layer') LIMIT 1`, sql.Args(r.ID, d), &one)
+	_, used, err := r.LayerMediaType(ctx, d)
+	return used, err
+}
+
+// LayerMediaType is what an image of the repository that uses the layer says it is (API-57). used is false as long as none does.
+func (r *Repo) LayerMediaType(ctx context.Context, d oci.Digest) (mediaType string, used bool, err error) {
+	err = r.g.db.Row(ctx, `SELECT media_type FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind IN ('config', 'layer') LIMIT 1`, sql.Args(r.ID, d), &mediaType)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return "", false, nil
 	}
-	return err == nil, err
+	return mediaType, err == nil, err
 }
 
 // MountLayer gives this repository a layer that another one of the same registry holds (HTTP-20). It reports false when that cannot be, always in the same

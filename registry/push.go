@@ -244,22 +244,23 @@ func compare(need []oci.Descriptor, have map[oci.Digest]int64, missing func([]st
 
 // refer keeps what the manifest refers to, so that children can be protected and unreferenced layers found.
 func (r *Repo) refer(tx *sql.Tx, m *oci.Manifest, parent oci.Digest) error {
-	one := func(child oci.Digest, kind string) error {
-		_, err := tx.Exec(`INSERT INTO manifest_ref (repository_id, parent, child, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, r.ID, parent, child, kind)
+	one := func(child *oci.Descriptor, kind string) error {
+		_, err := tx.Exec(`INSERT INTO manifest_ref (repository_id, parent, child, kind, media_type) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			r.ID, parent, child.Digest, kind, child.MediaType)
 		return err
 	}
 	if m.Config != nil {
-		if err := one(m.Config.Digest, "config"); err != nil {
+		if err := one(m.Config, "config"); err != nil {
 			return err
 		}
 	}
-	for _, l := range m.Layers {
-		if err := one(l.Digest, "layer"); err != nil {
+	for i := range m.Layers {
+		if err := one(&m.Layers[i], "layer"); err != nil {
 			return err
 		}
 	}
-	for _, c := range m.Children {
-		if err := one(c.Digest, "manifest"); err != nil {
+	for i := range m.Children {
+		if err := one(&m.Children[i], "manifest"); err != nil {
 			return err
 		}
 	}

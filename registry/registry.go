@@ -92,6 +92,9 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if err := db.Migrate(ctx, "registry", steps); err != nil {
 		return nil, err
 	}
+	if err := db.Bytewise(ctx, "repository.name", "tag.name"); err != nil {
+		return nil, err
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -325,6 +325,55 @@ func TestTwoNodes(t *testing.T) {
 	}
 }
 
+// H23 over two nodes: whoever wins, what is stored has the digest that it is stored under.
+func TestWritersRaceOverNodes(t *testing.T) {
+	folder := t.TempDir()
+	w := newWorld(t, sqltest.Postgres(t), folder, registry.Options{})
+	there := w.open(folder, registry.Options{})
+	r := w.repo("race")
+	before := make([]byte, 70_000) // past what stays in the row
+	for n := range 20 {
+		id := w.start(r)
+		_, err := r.Append(w.Context(), id, 0, bytes.NewReader(before))
+		w.ok(err)
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		won := map[byte]bool{}
+		for b := byte(1); b <= 4; b++ {
+			node := w.node
+			if b%2 == 0 {
+				node = there
+			}
+			handle, err := node.Open(w.callOn(node, w.keys[vendor]), ref("race"), "ecr:UploadLayerPart")
+			w.ok(err)
+			all.Go(func() {
+				time.Sleep(time.Duration(b) * time.Duration(n) * 200 * time.Microsecond)
+				_, err := handle.Append(w.Context(), id, 70_000, bytes.NewReader(bytes.Repeat([]byte{b}, 70_000)))
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					won[b] = true
+				} else if !fault.Is(err, fault.UploadBusy) && !fault.Is(err, fault.RangeInvalid) {
+					w.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if len(won) != 1 {
+			w.Fatalf("%d writers won", len(won))
+		}
+		for b := range won {
+			d := oci.FromBytes(append(bytes.Clone(before), bytes.Repeat([]byte{b}, 70_000)...))
+			_, _, err := r.Complete(w.Context(), id, d, nil)
+			w.ok(err)
+			w.read(r, d)
+		}
+	}
+	if _, left := objects(t, folder); left != 0 {
+		t.Errorf("%d files are left among the uploads", left)
+	}
+}
+
 // F02: the process may end between the moment when a layer's bytes are in place and the moment when the rows say so: completing again succeeds.
 func TestCrashBeforeRows(t *testing.T) {
 	each(t, func(w *world) {

@@ -40,6 +40,7 @@ CREATE TABLE manifest_ref (
   parent TEXT NOT NULL,
   child TEXT NOT NULL,
   kind TEXT NOT NULL,                 -- config, layer or manifest
+  media_type TEXT NOT NULL,           -- as the parent's descriptor says
   PRIMARY KEY (repository_id, parent, child, kind),
   FOREIGN KEY (repository_id, parent) REFERENCES manifest (repository_id, digest) ON DELETE CASCADE
 );

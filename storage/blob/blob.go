@@ -25,6 +25,11 @@ type Key string
 // Store holds bytes by key. Its methods are safe for concurrent use. A method that finds the store broken, full or away answers the fault Unavailable,
 // whose message holds no path and no host (F09, F15); ids and keys outside their grammar never reach the disk or the bucket (H05, H25).
 type Store interface {
+	// Hold keeps other processes that share this store from writing to the upload until release is called; its fault is UploadBusy. The owner of u holds it
+	// from before it reads u until after it has stored it again: two nodes that append to the same u would write over each other's bytes. Stores whose
+	// Commit finds out do nothing here.
+	Hold(ctx context.Context, id string) (release func(), err error)
+
 	// Append adds r to u, hashing on the way. What u says afterwards is durable as soon as u itself is stored.
 	//
 	// When r fails, because the client went away, u holds what had come until then, as durable as if r had ended there, and the error wraps r's (H22). When

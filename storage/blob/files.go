@@ -25,8 +25,7 @@ const copyBuffer = 512 << 10
 const writebackEvery = 8 << 20
 
 // Files keeps blobs in a folder: uploads in upload/, objects in blob/<xx>/. A name under blob/ always stands for a whole object: it appears by a rename
-// after the bytes were fsynced, and is acknowledged after the folder was. Only one Store in one process may write to an upload at a time; beyond that,
-// several processes may share the folder.
+// after the bytes were fsynced, and is acknowledged after the folder was. Several processes may share the folder if they Hold what they write to.
 type Files struct {
 	root    string
 	holds   holds
@@ -230,6 +229,9 @@ func (s *Files) Walk(ctx context.Context, f func(Key, int64, time.Time) error) e
 
 // Sweep is Store's.
 func (s *Files) Sweep(ctx context.Context, olderThan time.Time, live func(id string) (bool, error)) (int, error) {
+	if err := s.sweepLocks(olderThan); err != nil {
+		return 0, err
+	}
 	removed := 0
 	err := eachFile(ctx, s.uploadDir(), func(info fs.FileInfo) error {
 		if !info.ModTime().Before(olderThan) {

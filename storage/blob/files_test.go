@@ -194,3 +194,50 @@ func TestOpenURL(t *testing.T) {
 		t.Error("a folder below a file was opened")
 	}
 }
+
+// H23: of two processes, here two stores, one holds an upload; a lock that a dead one left is no obstacle, and is swept.
+func TestFilesHold(t *testing.T) {
+	dir := t.TempDir()
+	one, two := openFiles(t, dir), openFiles(t, dir)
+	const id = "8d5a4b9a-0b1c-4f6e-9d3a-2f1e0d9c8b7a"
+	release, err := one.Hold(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*blob.Files{one, two} {
+		if _, err := s.Hold(t.Context(), id); !fault.Is(err, fault.UploadBusy) {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := two.Sweep(t.Context(), time.Now().Add(time.Hour), func(string) (bool, error) { return false, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Hold(t.Context(), id); !fault.Is(err, fault.UploadBusy) {
+		t.Errorf("the sweep took a lock away: %v", err)
+	}
+	release()
+	if release, err = two.Hold(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := one.Hold(t.Context(), "../../etc/passwd"); !fault.Is(err, fault.UploadNotFound) {
+		t.Errorf("%v", err)
+	}
+	dead := filepath.Join(dir, "upload", id+".lock")
+	if err := os.WriteFile(dead, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = one.Hold(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := os.WriteFile(dead, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Sweep(t.Context(), time.Now().Add(time.Hour), func(string) (bool, error) { return false, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dead); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the lock is still there: %v", err)
+	}
+}
