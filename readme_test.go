@@ -23,7 +23,7 @@ func readme(t *testing.T, language string) []string {
 		t.Fatal(err)
 	}
 	var blocks []string
-	for _, found := range regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+	for _, found := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		blocks = append(blocks, found[1])
 	}
 	if len(blocks) == 0 {
@@ -42,6 +42,9 @@ func TestReadmeWorksWhenCopied(t *testing.T) {
 		if awscli, err = exec.LookPath("aws"); err != nil {
 			t.Skip("the aws CLI is not here (apt-get install awscli)")
 		}
+	}
+	if makefile, err := os.ReadFile("Makefile"); err != nil || !strings.Contains(string(makefile), "\nrun: build") || !strings.Contains(string(makefile), "\n\t./bin/berth serve\n") {
+		t.Errorf("make run does something else than this test: %v", err)
 	}
 	docker := engine.Start(t, engine.Options{})
 	dir := t.TempDir()
