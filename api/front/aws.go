@@ -73,25 +73,33 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if err := f.checkScope(x, service, signature); err != nil {
 		return service, err
 	}
+	x.call.Region, x.call.AccessKeyID = signature.Region, signature.AccessKeyID
+	op, notServed := service.Find(target)
+	if op != nil {
+		x.operation = service.Model().SigningName + ":" + op.Name
+		x.call.Audit.Action = x.operation
+	}
+	credential, unknown := f.Identity.Credential(r.Context(), signature.AccessKeyID, signature.SecurityToken, x.begin)
+	if unknown != nil && fault.As(unknown) == nil {
+		return service, unknown
+	}
 	if isJSON {
 		most := int64(bodyMost)
-		if op, ok := service.Operation(target.Operation); ok {
-			most = op.BodyLimit
+		if op != nil && unknown == nil {
+			most = op.BodyLimit // strangers do not get room for layers
 		}
 		if body, err = readBody(r, most); err != nil {
+			f.note(x)
 			return service, err
 		}
 	}
-	if err := f.verify(x, r, signature, body); err != nil {
+	if err := f.verify(x, r, signature, credential, unknown, body); err != nil {
+		f.note(x)
 		return service, err
 	}
-	op, err := service.Find(target)
-	if err != nil {
-		return service, err
+	if notServed != nil {
+		return service, notServed
 	}
-	x.operation = service.Model().SigningName + ":" + op.Name
-	x.call.Region = signature.Region
-	x.call.Audit.Action = x.operation
 	in, err := op.Decode(r, body)
 	if err != nil {
 		f.note(x)
@@ -116,7 +124,11 @@ func (f *Front) note(x *exchange) {
 	}
 	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = x.call.Time, x.call.RequestID, x.call.AccessKeyID, x.call.Region, x.call.UserAgent
 	a.SourceIP = x.call.SourceIP.String()
-	a.Principal, a.Account = x.call.Principal.ARN, x.call.Principal.Account
+	if p := x.call.Principal; p != nil {
+		a.Principal, a.Account = p.ARN, p.Account
+	} else {
+		a.Decision = "Deny" // nobody signed in
+	}
 }
 
 // service finds the service that is called: of JSON by the target's prefix, of query by the version and, where there is a signature, by its scope.
@@ -150,16 +162,14 @@ func (f *Front) checkScope(x *exchange, service *awswire.Service, s *sigv4.Signa
 		// an endpoint, as by AWS_ENDPOINT_URL, signs for the region that it works in, also for IAM.
 		served = func(region string) bool { return region == "us-east-1" || f.Names.Serves(region) }
 	}
+	if name == "berth" {
+		served = func(string) bool { return true } // the operator's service is of the installation, not of a region
+	}
 	return s.CheckScope(served, name, x.begin)
 }
 
-// verify proves who signed (API-12 to API-22).
-func (f *Front) verify(x *exchange, r *http.Request, s *sigv4.Signature, body []byte) error {
-	x.call.AccessKeyID = s.AccessKeyID
-	credential, unknown := f.Identity.Credential(r.Context(), s.AccessKeyID, s.SecurityToken, x.begin)
-	if unknown != nil && fault.As(unknown) == nil {
-		return unknown
-	}
+// verify proves that whose key it is signed (API-12 to API-22).
+func (f *Front) verify(x *exchange, r *http.Request, s *sigv4.Signature, credential *iam.Credential, unknown error, body []byte) error {
 	secret := ""
 	if unknown == nil {
 		secret = credential.Secret

@@ -11,9 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/berth-registry/berth/api/distribution"
@@ -130,7 +132,7 @@ func (f *Front) end(x *exchange, r *http.Request) {
 	}
 	if x.failure != nil {
 		level := slog.LevelError
-		if panicked == nil && r.Context().Err() != nil {
+		if panicked == nil && (r.Context().Err() != nil || errors.Is(x.failure, syscall.ECONNRESET) || errors.Is(x.failure, syscall.EPIPE) || errors.Is(x.failure, os.ErrDeadlineExceeded)) {
 			level = slog.LevelDebug // the client went away: nothing of ours failed
 		}
 		slog.Log(context.Background(), level, "a request failed", "requestId", x.call.RequestID, "operation", x.operation, "status", x.status, "error", x.failure)

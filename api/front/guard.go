@@ -6,9 +6,13 @@ import (
 	"time"
 )
 
-// slowest is the rate in bytes a second at which an answer must be taken, beside the minute that everybody gets: a client slower than this holds a
-// connection and a file open for nothing.
-const slowest = 16 << 10
+const (
+	// slowest is the rate in bytes a second at which an answer must be taken, beside the minute that everybody gets: a client slower than this holds a
+	// connection and a file open for nothing.
+	slowest = 16 << 10
+	// slowestBody is the same for a body, beside the time that it may be idle: lower, since lines are thinner in that direction.
+	slowestBody = 1 << 10
+)
 
 // guard limits how long one request may take, by what it moves and not by a fixed time: layers of 50 GB on a thin line are legitimate, a body that never
 // comes is not (H14). It stands before everything else: also of a request that is refused, net/http waits for the body.
@@ -20,7 +24,8 @@ func (f *Front) guard(x *exchange, r *http.Request) *http.Request {
 		return r
 	}
 	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received}
-	b.extend(time.Now())
+	b.begin = time.Now()
+	b.extend(b.begin)
 	b.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // that of the answer before, which the 100 Continue of this request must not meet
 	guarded := *r
 	guarded.Body = b
@@ -32,6 +37,7 @@ type guardedBody struct {
 	io.ReadCloser
 	control  *http.ResponseController
 	idle     time.Duration
+	begin    time.Time
 	until    time.Time
 	received *int64
 }
@@ -51,6 +57,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 
 func (b *guardedBody) extend(now time.Time) {
 	b.until = now.Add(b.idle)
+	if latest := b.begin.Add(b.idle + time.Duration(*b.received/slowestBody)*time.Second); latest.Before(b.until) {
+		b.until = latest // a byte now and then does not hold a connection for ever
+	}
 	if err := b.control.SetReadDeadline(b.until); err != nil {
 		b.until = now.Add(24 * time.Hour) // this connection knows no deadlines; asking again would change nothing
 	}

@@ -33,6 +33,11 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
 	at, rest, where := f.Names.registry(r.Host, path)
 	if err := f.signIn(x, r, at.region); err != nil {
+		if len(r.Header["Authorization"]) > 0 { // clients ask without one first, to see the challenge
+			x.call.Region, x.call.Audit.Action = at.region, "ecr:SignIn"
+			f.note(x)
+			x.call.Audit.Owner, x.call.Audit.Decision = at.account, "Deny"
+		}
 		return err
 	}
 	if where != nil {
