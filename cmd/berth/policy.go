@@ -23,6 +23,18 @@ type PolicyEvalCmd struct {
 	File  string `arg:"" optional:"" type:"existingfile" help:"Read requests from this file instead of standard input."`
 }
 
+// Help is the longer text of `berth policy eval --help`.
+func (c *PolicyEvalCmd) Help() string {
+	return `A line is {"id", "principal": {"arn" | "service" | "federated" | "anonymous"}, "action", "resource": {"arn", "account", "none"}, "context": {key: string or list},
+"contextMode": "literal" (the default: the keys as given) or "derive" (also those that follow from principal, resource and time),
+"policies": {"identity": [], "boundary": [], "session": [], "resource", "registry", "scp": [{"target", "policies": []}], "rcp": [], "endpoint": []}}.
+A policy is a document, or {"name", "arn", "document"}. What is no policy has no statement, null is none; an unknown name is an error.
+
+"blockedBy" lists the layers that stand in the way of what the others grant: without them the request is allowed. These are layers of which a statement denies, and SCPs, RCPs, the
+endpoint policy and the boundary also when nothing in them allows. A layer that denies grants nothing. The list is empty if the request is allowed, or if identity, session
+and resource policies do not grant it in the first place: then "layer" says which of them is missing, and "explain" shows every deny.`
+}
+
 // Run decides every line of the input.
 func (c *PolicyEvalCmd) Run() error {
 	return withInput(c.File, func(in io.Reader) error { return evalPolicies(in, os.Stdout) })

@@ -98,7 +98,7 @@ type evalAnswer struct {
 	ID       json.RawMessage `json:"id,omitempty"`
 	Decision string          `json:"decision"`
 	Reason   string          `json:"reason"`
-	// BlockedBy lists the layers that stand in the way of a request that is granted otherwise.
+	// BlockedBy is policy.Blockers.
 	BlockedBy []policy.Layer       `json:"blockedBy"`
 	Layer     policy.Layer         `json:"layer"`
 	Policy    string               `json:"policy,omitempty"`

@@ -26,7 +26,7 @@ func TestPolicyEval(t *testing.T) {
 	for _, c := range []struct{ line, decision, reason, blocked, message string }{
 		{request("1", user, `{}`, `{"identity":[`+pullAll+`]}`), "Allow", "allowed", "", ""},
 		{request("2", user, `{}`, `{}`), "Deny", "implicit_deny", "", "User: arn:aws:iam::111122223333:user/ann" + denied + "because no identity-based policy allows the ecr:BatchGetImage action"},
-		{request("3", user, `{}`, `{"identity":[`+pullAll+`,`+denyAll+`]}`), "Deny", "explicit_deny", "identity",
+		{request("3", user, `{}`, `{"identity":[`+pullAll+`,`+denyAll+`]}`), "Deny", "explicit_deny", "",
 			"User: arn:aws:iam::111122223333:user/ann" + denied + "with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/no"},
 		{request("4", customer, `{}`, `{"identity":[`+pullAll+`],"resource":`+share+`}`), "Allow", "allowed", "", ""},
 		{request("5", customer, `{}`, `{"identity":[`+pullAll+`]}`), "Deny", "implicit_deny", "", "User: arn:aws:iam::444455556666:user/dev" + denied + "because no resource-based policy allows the ecr:BatchGetImage action"},

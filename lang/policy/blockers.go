@@ -1,71 +1,88 @@
 package policy
 
-// Blockers returns the layers that stand in the way of a request that is granted otherwise: those that deny it explicitly, and the
-// guard-rails (SCP, RCP, endpoint policy, boundary) that do not let it pass. It is empty if the request is allowed, and if nothing grants it:
-// then the Decision's Layer says what is missing. Like Explain it is for people who ask, and allocates.
+// Blockers returns the layers that stand in the way of a request that the others grant: take these layers away, and it is allowed. A layer
+// stands in the way when a statement of it denies, and a guard-rail (SCP, RCP, endpoint policy, boundary) also when nothing in it allows. A
+// layer that denies grants nothing by its own Allows.
+//
+// It is empty if the request is allowed, and if no identity, session or resource policy grants it, whatever denies it besides: then there is
+// nothing to unblock, the Decision's Layer says what is missing, and Explain lists every deny. Like Explain it is for people who ask.
 func Blockers(r *Request, s *Set) []Layer {
 	if Evaluate(r, s).Allowed {
 		return nil
 	}
 	e := newEvaluation(r, s)
-	e.allowsOnly = true
 	p := r.Principal
 	name := LayerResource
 	if s.Trust {
 		name = LayerTrust
 	}
-	identity, _ := e.scan(s.Identity, identityLayer)
-	session, _ := e.scan(s.Session, sessionLayer)
-	boundary, _ := e.scan(s.Boundary, boundaryLayer)
-	g := grant{
-		identity: identity.found() || p.Type == Root || needsNoAllow(r.Action), boundary: true, session: !s.HasSession || session.found(), resource: name,
+	var resource, registry, identity, boundary, session, endpoint voice
+	if s.Resource != nil && e.resourcePolicyApplies() {
+		resource = e.hear([]Attached{*s.Resource}, resourceLayer)
 	}
-	for _, policy := range []struct {
-		attached *Attached
-		kind     layerKind
-		applies  bool
-	}{{s.Resource, resourceLayer, e.resourcePolicyApplies()}, {s.Registry, registryLayer, e.registryPolicyApplies()}} {
-		if policy.attached != nil && policy.applies {
-			allows, _ := e.scanOne(policy.attached, policy.kind)
-			g.res = max(g.res, allows.class)
+	if s.Registry != nil && e.registryPolicyApplies() {
+		registry = e.hear([]Attached{*s.Registry}, registryLayer)
+	}
+	if e.recovering() {
+		resource.denies, registry.denies = false, false
+	}
+	if p.Type <= FederatedUser {
+		identity = e.hear(s.Identity, identityLayer)
+		if s.HasBoundary {
+			boundary = e.hear(s.Boundary, boundaryLayer)
 		}
+		if s.HasSession {
+			session = e.hear(s.Session, sessionLayer)
+		}
+	}
+	g := grant{
+		identity: !identity.denies && (identity.allows != unnamed || p.Type == Root || needsNoAllow(r.Action)),
+		boundary: true, session: !s.HasSession || session.allows != unnamed,
+		res: max(resource.allows, registry.allows), resource: name,
 	}
 	if g.decide(r, s); g.denied != "" {
 		return nil
 	}
 	bounded := g
-	bounded.boundary = !s.HasBoundary || p.Type == Root || boundary.found()
+	bounded.boundary = !s.HasBoundary || p.Type == Root || boundary.allows != unnamed
 	bounded.decide(r, s)
 
-	e.allowsOnly = false
+	scpMissing, scpDeny := e.levels(applicable(e.scpBinds(), s.SCP), scpLayer)
+	rcpMissing, rcpDeny := e.levels(applicable(e.rcpBinds(), s.RCP), rcpLayer)
+	if s.HasEndpoint {
+		endpoint = e.hear(s.Endpoint, endpointLayer)
+	}
 	var out []Layer
-	add := func(layer Layer, blocks bool) {
-		if blocks {
-			out = append(out, layer)
+	for _, l := range []struct {
+		layer  Layer
+		blocks bool
+	}{
+		{LayerSCP, scpMissing || scpDeny.found()},
+		{LayerRCP, rcpMissing || rcpDeny.found()},
+		{LayerEndpoint, s.HasEndpoint && endpoint.allows == unnamed},
+		{LayerBoundary, boundary.denies || bounded.denied == LayerBoundary},
+		{LayerSession, session.denies},
+		{LayerIdentity, identity.denies},
+		{name, resource.denies},
+		{LayerRegistry, registry.denies},
+	} {
+		if l.blocks {
+			out = append(out, l.layer)
 		}
 	}
-	denies := func(policies []Attached, kind layerKind) bool {
-		_, h := e.scan(policies, kind)
-		return h.found()
-	}
-	missing, h := e.levels(applicable(e.scpBinds(), s.SCP), scpLayer)
-	add(LayerSCP, missing || h.found())
-	missing, h = e.levels(applicable(e.rcpBinds(), s.RCP), rcpLayer)
-	add(LayerRCP, missing || h.found())
-	if s.HasEndpoint {
-		allows, h := e.scan(s.Endpoint, endpointLayer)
-		add(LayerEndpoint, h.found() || !allows.found())
-	}
-	if p.Type <= FederatedUser {
-		add(LayerBoundary, bounded.denied == LayerBoundary || s.HasBoundary && denies(s.Boundary, boundaryLayer))
-		add(LayerSession, s.HasSession && denies(s.Session, sessionLayer))
-		add(LayerIdentity, denies(s.Identity, identityLayer))
-	}
-	if s.Resource != nil && e.resourcePolicyApplies() {
-		add(name, denies([]Attached{*s.Resource}, resourceLayer))
-	}
-	if s.Registry != nil && e.registryPolicyApplies() {
-		add(LayerRegistry, denies([]Attached{*s.Registry}, registryLayer))
-	}
 	return out
+}
+
+// voice is what one layer says: how its best Allow names the caller, or that it denies.
+type voice struct {
+	allows class
+	denies bool
+}
+
+func (e *evaluation) hear(policies []Attached, layer layerKind) voice {
+	allows, denies := e.scan(policies, layer)
+	if denies.found() {
+		return voice{denies: true}
+	}
+	return voice{allows: allows.class}
 }

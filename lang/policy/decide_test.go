@@ -354,29 +354,3 @@ func TestConditionsAllHold(t *testing.T) {
 		}
 	}
 }
-
-// IAMP-3: Blockers names the guard-rails that stand in the way of what is granted.
-func TestBlockers(t *testing.T) {
-	for _, c := range []struct {
-		in   layered
-		want string
-	}{
-		{layered{identity: []string{allowAll}}, ""},
-		{layered{}, ""},
-		{layered{identity: []string{allowAll}, scp: [][]string{{denyPull}}, rcp: [][]string{{denyPull}}}, "scp rcp"},
-		{layered{identity: []string{allowAll}, scp: [][]string{{nothing}}, boundary: []string{denyPull}}, "scp boundary"},
-		{layered{identity: []string{allowAll}, endpoint: []string{}, boundary: []string{}}, "endpoint boundary"},
-		{layered{resource: grantTo(`{"AWS":"arn:aws:iam::111122223333:user/dev/ann"}`), identity: []string{denyPull}}, "identity"},
-		{layered{identity: []string{allowAll}, resource: denyTo(`{"AWS":"111122223333"}`)}, "resource"},
-		{layered{scp: [][]string{{denyPull}}}, ""},
-	} {
-		r := &Request{Principal: callers()["user"], Action: "ecr:BatchGetImage", Resource: repo}
-		var got []string
-		for _, l := range Blockers(r, c.in.set()) {
-			got = append(got, string(l))
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%+v: %v, want %s", c.in, got, c.want)
-		}
-	}
-}

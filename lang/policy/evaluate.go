@@ -106,8 +106,6 @@ type evaluation struct {
 	set     *Set
 	colon   int // where the action's service ends
 	target  target
-	// allowsOnly: pass over Deny statements, to see what would be granted without them.
-	allowsOnly bool
 }
 
 func newEvaluation(r *Request, s *Set) evaluation {
@@ -389,7 +387,7 @@ func (e *evaluation) scanInto(a *Attached, layer layerKind, allows, denies *hit)
 	}
 	for i := range a.Policy.statements {
 		s := &a.Policy.statements[i]
-		if s.effect == noEffect || s.effect == allow && allows.class == direct || s.effect == deny && e.allowsOnly {
+		if s.effect == noEffect || s.effect == allow && allows.class == direct {
 			continue
 		}
 		class := e.applies(s, layer)

@@ -594,4 +594,5 @@ func agree(t *rapid.T) {
 			t.Fatal(fmt.Sprint(l, d))
 		}
 	}
+	unblocks(t, r, in, d)
 }
