@@ -61,5 +61,10 @@ func availability(ctx context.Context, r *registry.Repo, digest string) (types.L
 	case err != nil:
 		return types.Layer{}, err
 	}
-	return types.Layer{LayerDigest: aws.String(digest), LayerAvailability: types.LayerAvailabilityAvailable, LayerSize: aws.Int64(layer.Size)}, nil
+	out := types.Layer{LayerDigest: aws.String(digest), LayerAvailability: types.LayerAvailabilityAvailable, LayerSize: aws.Int64(layer.Size)}
+	mediaType, used, err := r.LayerMediaType(ctx, d)
+	if used && mediaType != "" {
+		out.MediaType = aws.String(mediaType)
+	}
+	return out, err
 }
