@@ -259,7 +259,10 @@ func TestInlinePolicies_IAM8(t *testing.T) {
 		_, err = s.root.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: str("ann"), PolicyName: str("q")})
 		s.refused(err, 404, "NoSuchEntity", "The user policy with name q cannot be found.")
 		_, err = s.root.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: str("ann"), PolicyName: str("bad"), PolicyDocument: str("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"ecr:*\", \"Resorce\": \"*\"}]\n}")})
-		s.refused(err, 400, "MalformedPolicyDocument", "Syntax errors in policy. (line 3, column …")
+		s.refused(err, 400, "MalformedPolicyDocument", "Syntax errors in policy. (line 3, column 56: The element Resorce is not valid in a statement; did you mean Resource?)")
+		// What is quoted is what refuses: IAM stores the action that does not exist.
+		_, err = s.root.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: str("ann"), PolicyName: str("bad"), PolicyDocument: str(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:Nope","Resource":"*","Principal":"*"}}`)})
+		s.refused(err, 400, "MalformedPolicyDocument", "Syntax errors in policy. (line 1, column 102: A policy of this type has no Principal: it applies to those whom it is attached to; remove it)")
 		var many []string
 		for i := range 200 {
 			many = append(many, fmt.Sprintf(`"arn:aws:ecr:*:*:repository/a%d"`, i))

@@ -51,7 +51,7 @@ func validate(document []byte, kind policy.Kind) *validateAnswer {
 	if answer.Findings == nil {
 		answer.Findings = []policy.Finding{}
 	}
-	if text := policy.Refusal(document, kind); text != "" {
+	if text, _ := policy.Refuse(document, kind); text != "" {
 		answer.Valid = false
 		answer.Error = &errorObject{"MalformedPolicyDocument", text}
 		switch kind {

@@ -1,24 +1,27 @@
 package iam
 
 import (
+	"strings"
 	"unicode"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/policy"
 )
 
-// checkDocument refuses a policy that may not be stored, with AWS's text and, behind it, where our first finding is and what it says (IAMP-6.1).
+// checkDocument refuses a policy that may not be stored, with AWS's text and, behind it, where that is and what is wrong there (IAMP-6.1).
 func checkDocument(document string, kind policy.Kind) error {
-	text := policy.Refusal([]byte(document), kind)
+	text, cause := policy.Refuse([]byte(document), kind)
 	if text == "" {
 		return nil
 	}
-	for _, f := range policy.Validate([]byte(document), kind) {
-		if f.Level == "ERROR" {
-			return fault.New(fault.MalformedPolicyDocument, "%s (line %d, column %d: %s)", text, f.Line, f.Column, f.Message)
-		}
+	what := ""
+	if cause.Message != text {
+		what = ": " + cause.Message
 	}
-	return fault.New(fault.MalformedPolicyDocument, "%s", text)
+	if cause.Hint != "" {
+		what = strings.TrimSuffix(what, ".") + "; " + cause.Hint
+	}
+	return fault.New(fault.MalformedPolicyDocument, "%s (line %d, column %d%s)", text, cause.Line, cause.Column, what)
 }
 
 // length is the size of a document as quotas count it: characters, without white space (IAMP-6.2).

@@ -22,7 +22,7 @@ func TestPoliciesOfAWS_IAM13(t *testing.T) {
 	for _, p := range list {
 		v, err := w.dir.PolicyVersion(root, p.ARN, p.Version)
 		w.ok(err)
-		if why := policy.Refusal([]byte(v.Document), policy.Identity); why != "" {
+		if why, _ := policy.Refuse([]byte(v.Document), policy.Identity); why != "" {
 			t.Errorf("%s: %s", p.Name, why)
 		}
 	}

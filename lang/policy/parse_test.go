@@ -115,7 +115,7 @@ func FuzzParse(f *testing.F) {
 					t.Fatalf("%+v", finding)
 				}
 			}
-			Refusal(document, kind)
+			Refuse(document, kind)
 		}
 		p, err := Parse(document)
 		if err != nil {

@@ -2,33 +2,92 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Refusal returns AWS's own text for the first rule that keeps a document from being stored as kind, "" if it may be stored (IAMP-6.1, 6.3,
-// 6.4). The caller adds the first ERROR of Validate, which says where. Principals that must exist are the caller's to look up.
-func Refusal(document []byte, kind Kind) string {
+// Refuse returns AWS's own text for the first rule that keeps a document from being stored as kind (IAMP-6.1, 6.3, 6.4), and the finding of Validate
+// that says what and where that is; "" and nil if it may be stored. Principals that must exist are the caller's to look up.
+//
+// The finding is of the place that AWS's text is about, though AWS looks in another order than Validate and passes over much that is an error for it.
+// Where Validate has nothing to say there, the finding has the text itself as its message.
+func Refuse(document []byte, kind Kind) (text string, cause *Finding) {
+	var r *refusal
 	switch kind {
 	case Identity, Session, Boundary:
-		return refuseIAM(document, kind)
+		r = refuseIAM(document, kind)
 	case Trust:
-		return refuseTrust(document)
+		r = refuseTrust(document)
+	default:
+		r = refuseFirst(document, kind)
 	}
+	if r == nil {
+		return "", nil
+	}
+	rank := func(f *Finding) int {
+		switch {
+		case f.Offset < r.start || f.Offset > r.end:
+			return 0
+		case f.refuses:
+			return 3
+		case f.Level == LevelError:
+			return 2
+		}
+		return 1
+	}
+	best := 0
+	found := Validate(document, kind)
+	for i := range found {
+		if n := rank(&found[i]); n > best {
+			best, cause = n, &found[i]
+		}
+	}
+	if cause == nil {
+		cause = &Finding{Code: "POLICY_REFUSED", Level: LevelError, Offset: r.start, Message: r.text, refuses: true}
+		cause.Line, cause.Column = position(string(document), r.start)
+	}
+	return r.text, cause
+}
+
+// refusal is AWS's text and the stretch of the document that it is about.
+type refusal struct {
+	text string
+	span
+}
+
+// span is a stretch of a document in byte offsets, both ends included.
+type span struct{ start, end int }
+
+func (n *node) span() *span { return &span{n.start, n.end} }
+
+// begin is where something is missing inside a value: findings of that stand at its first byte.
+func (n *node) begin() *span { return &span{n.start, n.start} }
+
+func (s *span) refuse(format string, args ...any) *refusal {
+	return &refusal{fmt.Sprintf(format, args...), *s}
+}
+
+// everywhere is the place of what concerns the document as a whole.
+func everywhere(document []byte) *span { return &span{0, len(document)} }
+
+// refuseFirst is for the kinds of which AWS tells nothing but that something is wrong.
+func refuseFirst(document []byte, kind Kind) *refusal {
 	for _, f := range Validate(document, kind) {
 		if !f.refuses {
 			continue
 		}
+		text := textSyntax
 		switch kind {
 		case Repository:
-			return "Invalid repository policy provided"
+			text = "Invalid repository policy provided"
 		case Registry:
-			return "Invalid registry policy provided"
+			text = "Invalid registry policy provided"
 		case SCP, RCP:
-			return "The provided policy document does not meet the requirements of the specified policy type."
+			text = "The provided policy document does not meet the requirements of the specified policy type."
 		}
-		return textSyntax
+		return &refusal{text, span{f.Offset, f.Offset}}
 	}
-	return ""
+	return nil
 }
 
 // What IAM answers, in the order in which it looks (IAMP-6.1).
@@ -45,87 +104,108 @@ const (
 	textResourceForm = "Resource vendor must be fully qualified and cannot contain regexes."
 )
 
-func refuseIAM(document []byte, kind Kind) string {
+func refuseIAM(document []byte, kind Kind) *refusal {
 	root, _, err := readJSON(document)
 	if err != nil || root.kind != kindObject {
-		return textSyntax
+		return everywhere(document).refuse(textSyntax)
 	}
-	statements, ok := wellFormed(&root, false)
-	if !ok {
-		return textSyntax
+	statements, bad := wellFormed(&root, false)
+	if bad != nil {
+		return bad.refuse(textSyntax)
 	}
-	if version := root.get("Version"); kind != Session && (version == nil || version.text != "2012-10-17") {
-		return textVersion // STS takes older session policies
+	if version := root.get("Version"); kind != Session && version == nil { // STS takes older session policies
+		return root.begin().refuse(textVersion)
+	} else if kind != Session && version.text != "2012-10-17" {
+		return version.span().refuse(textVersion)
 	}
-	resourceText, ok := legacy(statements)
-	if !ok {
-		return textLegacy
+	resource, bad := legacy(statements)
+	if bad != nil {
+		return bad.refuse(textLegacy)
 	}
-	if text := refuseSids(statements); text != "" {
-		return text
-	}
-	for _, s := range statements {
-		if empty(s, "Action", "NotAction") {
-			return textNoActions
-		}
-	}
-	if resourceText != "" {
-		return resourceText
+	if r := refuseSids(statements); r != nil {
+		return r
 	}
 	for _, s := range statements {
-		if text := refuseActions(s); text != "" {
-			return text
+		if bad := empty(s, "Action", "NotAction"); bad != nil {
+			return bad.refuse(textNoActions)
+		}
+	}
+	if resource != nil {
+		return resource
+	}
+	for _, s := range statements {
+		if r := refuseActions(s); r != nil {
+			return r
 		}
 	}
 	for _, s := range statements {
-		if empty(s, "Resource", "NotResource") {
-			return textNoResources
+		if bad := empty(s, "Resource", "NotResource"); bad != nil {
+			return bad.refuse(textNoResources)
 		}
 	}
-	return ""
+	return nil
 }
 
-// wellFormed is IAM's first look: known elements of the right types. Duplicate keys are errors here too: AWS's grammar has none.
-func wellFormed(root *node, principals bool) ([]*node, bool) {
-	if !unique(root, "Version", "Id", "Statement") {
-		return nil, false
+// wellFormed is IAM's first look: known elements of the right types. It returns the statements, or what is not well formed. Duplicate keys are
+// errors here too: AWS's grammar has none.
+func wellFormed(root *node, principals bool) ([]*node, *span) {
+	if bad := unique(root, "Version", "Id", "Statement"); bad != nil {
+		return nil, bad
 	}
 	if version := root.get("Version"); version != nil && (version.kind != kindString || version.text != "2012-10-17" && version.text != "2008-10-17") {
-		return nil, false
+		return nil, version.span()
 	}
 	if id := root.get("Id"); id != nil && id.kind != kindString {
-		return nil, false
+		return nil, id.span()
 	}
 	value := root.get("Statement")
-	if value == nil || value.kind != kindObject && value.kind != kindArray {
-		return nil, false
+	if value == nil {
+		return nil, root.begin()
+	}
+	if value.kind != kindObject && value.kind != kindArray {
+		return nil, value.span()
 	}
 	list := value.list()
 	statements := make([]*node, len(list))
+	elements := statementElements()
+	if !principals {
+		elements = []string{"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+	}
 	for i := range list {
 		s := &list[i]
 		statements[i] = s
-		elements := statementElements()
-		if !principals {
-			elements = []string{"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+		if s.kind != kindObject {
+			return nil, s.span()
 		}
-		if s.kind != kindObject || !unique(s, elements...) || !wellFormedStatement(s) {
-			return nil, false
+		if bad := unique(s, elements...); bad != nil {
+			return nil, bad
+		}
+		if bad := malformed(s); bad != nil {
+			return nil, bad
 		}
 	}
-	return statements, len(statements) > 0
+	if len(statements) == 0 {
+		return nil, value.span()
+	}
+	return statements, nil
 }
 
-func wellFormedStatement(s *node) bool {
-	if s.get("Action") != nil && s.get("NotAction") != nil || s.get("Resource") != nil && s.get("NotResource") != nil {
-		return false
+// malformed returns the part of a statement that has the wrong type, or the statement's beginning if its Effect is missing.
+func malformed(s *node) *span {
+	for _, name := range []string{"Action", "Resource"} {
+		if not := s.get("Not" + name); s.get(name) != nil && not != nil {
+			return not.span()
+		}
 	}
 	effect := s.get("Effect")
-	if effect == nil || effect.kind != kindString || !strings.EqualFold(effect.text, "Allow") && !strings.EqualFold(effect.text, "Deny") {
-		return false
+	if effect == nil {
+		return s.begin()
+	}
+	if effect.kind != kindString || !strings.EqualFold(effect.text, "Allow") && !strings.EqualFold(effect.text, "Deny") {
+		return effect.span()
 	}
 	if sid := s.get("Sid"); sid != nil && sid.kind != kindString {
-		return false
+		return sid.span()
 	}
 	for _, name := range []string{"Action", "NotAction", "Resource", "NotResource"} {
 		value := s.get(name)
@@ -134,37 +214,51 @@ func wellFormedStatement(s *node) bool {
 		}
 		for _, item := range value.list() {
 			if item.kind != kindString && !(item.kind == kindNull && value.kind == kindArray) { // IAM passes over null in a list
-				return false
+				return item.span()
 			}
 		}
 	}
 	conditions := s.get("Condition")
 	if conditions == nil {
-		return true
+		return nil
 	}
 	if conditions.kind != kindObject {
-		return false
+		return conditions.span()
 	}
 	for i := range conditions.members {
 		m := &conditions.members[i]
-		if m.value.kind != kindObject || m.overridden {
-			return false
+		if m.value.kind != kindObject {
+			return m.value.span()
+		}
+		if m.overridden {
+			return conditions.again(i)
 		}
 		if len(m.value.members) > 0 && !operatorOfIAM(m.key) {
-			return false
+			return &span{m.start, m.start}
 		}
 		for j := range m.value.members {
-			if m.value.members[j].overridden {
-				return false
+			entry := &m.value.members[j]
+			if entry.overridden {
+				return m.value.again(j)
 			}
-			for _, item := range m.value.members[j].value.list() {
+			for _, item := range entry.value.list() {
 				if !item.scalar() {
-					return false
+					return item.span()
 				}
 			}
 		}
 	}
-	return true
+	return nil
+}
+
+// again is where the key of member i stands the next time.
+func (n *node) again(i int) *span {
+	for j := i + 1; j < len(n.members); j++ {
+		if m := &n.members[j]; m.key == n.members[i].key {
+			return &span{m.start, m.start}
+		}
+	}
+	return n.span()
 }
 
 // operatorOfIAM: IAM wants the canonical spelling; it lets NullIfExists pass.
@@ -175,35 +269,43 @@ func operatorOfIAM(name string) bool {
 	return strings.HasSuffix(name, "NullIfExists") && parseOperator(strings.TrimSuffix(name, "IfExists")).canonical == strings.TrimSuffix(name, "IfExists")
 }
 
-// unique reports whether an object has only these keys, each once.
-func unique(n *node, keys ...string) bool {
+// unique returns a member of an object that has another key than these, or the same as one before it.
+func unique(n *node, keys ...string) *span {
 	for i := range n.members {
-		known := false
-		for _, key := range keys {
-			known = known || key == n.members[i].key
+		m := &n.members[i]
+		if !slices.Contains(keys, m.key) {
+			return &span{m.start, m.value.end}
 		}
-		if !known || n.members[i].overridden {
-			return false
+		if m.overridden {
+			return n.again(i)
 		}
 	}
-	return true
+	return nil
 }
 
-// empty reports whether a statement has neither element, or an empty array.
-func empty(s *node, positive, negative string) bool {
+// empty returns where a statement has neither element, or an empty array.
+func empty(s *node, positive, negative string) *span {
 	value, _ := either(s, positive, negative)
-	return value == nil || value.kind == kindArray && len(value.items) == 0
+	switch {
+	case value == nil:
+		return s.begin()
+	case value.kind == kindArray && len(value.items) == 0:
+		return value.span()
+	}
+	return nil
 }
 
-// legacy is IAM's older parser: case of Effect, dates, some ARNs. It returns false if that fails, else the text for the first resource that is
+// legacy is IAM's older parser: case of Effect, dates, some ARNs. It returns what fails there, else the refusal of the first resource that is
 // no ARN, which IAM tells only later.
-func legacy(statements []*node) (resourceText string, ok bool) {
+func legacy(statements []*node) (resource *refusal, bad *span) {
 	for _, s := range statements {
-		if effect := s.get("Effect").text; effect != "Allow" && effect != "Deny" {
-			return "", false
+		if effect := s.get("Effect"); effect.text != "Allow" && effect.text != "Deny" {
+			return nil, effect.span()
 		}
-		if conditions := s.get("Condition"); conditions != nil && !legacyDates(conditions) {
-			return "", false
+		if conditions := s.get("Condition"); conditions != nil {
+			if bad := legacyDates(conditions); bad != nil {
+				return nil, bad
+			}
 		}
 	}
 	for _, s := range statements {
@@ -216,21 +318,21 @@ func legacy(statements []*node) (resourceText string, ok bool) {
 				continue
 			}
 			if text := refuseResource(item.text); text != "" {
-				if resourceText == "" {
-					resourceText = text
+				if resource == nil {
+					resource = &refusal{text, *item.span()}
 				}
 				continue
 			}
 			parts, count := splitARN(item.text)
-			if resourceText == "" && (count < 6 && strings.Contains(item.text, "::") || count > 2 && parts[2] == "") {
-				return "", false
+			if resource == nil && (count < 6 && strings.Contains(item.text, "::") || count > 2 && parts[2] == "") {
+				return nil, item.span()
 			}
 		}
 	}
-	return resourceText, true
+	return resource, nil
 }
 
-func legacyDates(conditions *node) bool {
+func legacyDates(conditions *node) *span {
 	for i := range conditions.members {
 		m := &conditions.members[i]
 		switch parseOperator(m.key).comparison {
@@ -241,12 +343,12 @@ func legacyDates(conditions *node) bool {
 		for j := range m.value.members {
 			for _, item := range m.value.members[j].value.list() {
 				if !legacyDate(item.text) {
-					return false
+					return item.span()
 				}
 			}
 		}
 	}
-	return true
+	return nil
 }
 
 // legacyDate is laxer than what a date condition can compare: parts may be missing or short.
@@ -358,90 +460,93 @@ func iamPath(path string) bool {
 	return path == "root"
 }
 
-func refuseSids(statements []*node) string {
+func refuseSids(statements []*node) *refusal {
 	seen := map[string]bool{}
 	for _, s := range statements {
 		if sid := s.get("Sid"); sid != nil && sid.text != "" {
 			if seen[sid.text] {
-				return textSids
+				return sid.span().refuse(textSids)
 			}
 			seen[sid.text] = true
 		}
 	}
-	return ""
+	return nil
 }
 
-func refuseActions(s *node) string {
+func refuseActions(s *node) *refusal {
 	value, _ := either(s, "Action", "NotAction")
 	for _, item := range value.list() {
 		vendor, rest, ok := strings.Cut(item.text, ":")
 		switch {
 		case item.text == "*" || item.kind == kindNull:
 		case !ok:
-			return textNoVendor
+			return item.span().refuse(textNoVendor)
 		case strings.Contains(rest, ":"):
-			return textColons
+			return item.span().refuse(textColons)
 		case vendor != "*" && strings.ContainsFunc(vendor, func(char rune) bool { return !isWord(char) && char != '-' && char != '.' }):
-			return "Vendor " + vendor + " is not valid"
+			return item.span().refuse("Vendor %s is not valid", vendor)
 		}
 	}
-	return ""
+	return nil
 }
 
 // refuseTrust words what keeps a document from being the trust policy of a role (IAMP-6.1).
-func refuseTrust(document []byte) string {
+func refuseTrust(document []byte) *refusal {
 	root, _, err := readJSON(document)
 	if err != nil {
-		return "This policy contains invalid Json"
+		return everywhere(document).refuse("This policy contains invalid Json")
 	}
 	if root.kind != kindObject {
-		return textSyntax
+		return everywhere(document).refuse(textSyntax)
 	}
-	statements, ok := wellFormed(&root, true)
-	if !ok {
-		return textSyntax
+	statements, bad := wellFormed(&root, true)
+	if bad != nil {
+		return bad.refuse(textSyntax)
 	}
 	for _, s := range statements {
 		for _, name := range []string{"Resource", "NotResource"} {
-			if s.get(name) != nil {
-				return "Has prohibited field " + name + "."
+			if value := s.get(name); value != nil {
+				return value.span().refuse("Has prohibited field %s.", name)
 			}
 		}
 	}
-	if _, ok := legacy(statements); !ok {
-		return textLegacy
+	if _, bad := legacy(statements); bad != nil {
+		return bad.refuse(textLegacy)
 	}
-	if text := refuseSids(statements); text != "" {
-		return text
+	if r := refuseSids(statements); r != nil {
+		return r
 	}
 	for _, s := range statements {
-		if empty(s, "Action", "NotAction") {
-			return textNoActions
+		if bad := empty(s, "Action", "NotAction"); bad != nil {
+			return bad.refuse(textNoActions)
 		}
-		if text := refuseActions(s); text != "" {
-			return text
+		if r := refuseActions(s); r != nil {
+			return r
 		}
 	}
-	source := string(document)
 	for _, f := range Validate(document, Trust) {
-		if !f.refuses {
-			continue
+		if f.refuses {
+			return &refusal{refuseTrustFor(string(document), &f), span{f.Offset, f.Offset}}
 		}
-		switch f.Code {
-		case "MISSING_PRINCIPAL":
-			return "Missing required field Principal"
-		case "UNSUPPORTED_ACTION_IN_POLICY", "INVALID_ACTION", "INVALID_SERVICE_IN_ACTION":
-			return "AssumeRole policy may only specify STS AssumeRole actions."
-		case "ROLE_TRUST_POLICY_SYNTAX_ERROR_NOTPRINCIPAL":
-			return "Has prohibited field NotPrincipal."
-		case "ROLE_TRUST_POLICY_UNSUPPORTED_WILDCARD_IN_PRINCIPAL":
-			return `AssumeRolepolicy contained an invalid principal: "STAR":"*".`
-		case "INVALID_PRINCIPAL_FORMAT", "UNSUPPORTED_WILDCARD_IN_PRINCIPAL", "INVALID_PARTITION", "INVALID_ARN_ACCOUNT", "INVALID_SERVICE_PRINCIPAL_FORMAT":
-			return refusePrincipal(source, &f)
-		}
-		return textSyntax
 	}
-	return ""
+	return nil
+}
+
+// refuseTrustFor words a finding as IAM does.
+func refuseTrustFor(source string, f *Finding) string {
+	switch f.Code {
+	case "MISSING_PRINCIPAL":
+		return "Missing required field Principal"
+	case "UNSUPPORTED_ACTION_IN_POLICY", "INVALID_ACTION", "INVALID_SERVICE_IN_ACTION":
+		return "AssumeRole policy may only specify STS AssumeRole actions."
+	case "ROLE_TRUST_POLICY_SYNTAX_ERROR_NOTPRINCIPAL":
+		return "Has prohibited field NotPrincipal."
+	case "ROLE_TRUST_POLICY_UNSUPPORTED_WILDCARD_IN_PRINCIPAL":
+		return `AssumeRolepolicy contained an invalid principal: "STAR":"*".`
+	case "INVALID_PRINCIPAL_FORMAT", "UNSUPPORTED_WILDCARD_IN_PRINCIPAL", "INVALID_PARTITION", "INVALID_ARN_ACCOUNT", "INVALID_SERVICE_PRINCIPAL_FORMAT":
+		return refusePrincipal(source, f)
+	}
+	return textSyntax
 }
 
 // refusePrincipal quotes the value at a finding: Invalid principal in policy: "AWS":"arn:…".

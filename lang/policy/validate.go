@@ -62,7 +62,7 @@ type Finding struct {
 }
 
 // Validate finds what is wrong with a document, in the order of the document. Not every ERROR keeps a document from being stored: AWS stores
-// identity policies with unknown actions, for one. What does is Refusal's answer.
+// identity policies with unknown actions, for one. What does is Refuse's answer.
 func Validate(document []byte, kind Kind) []Finding {
 	v := &validator{kind: kind, known: newKnown()}
 	v.document(document)

@@ -53,7 +53,7 @@ func TestFindings(t *testing.T) {
 		if c.Hint != "" && (len(found) == 0 || found[0].Hint != c.Hint) {
 			t.Errorf("line %d %s: hint %+v, want %s", number+1, c.Rule, found, c.Hint)
 		}
-		if got := Refusal(c.document(), c.Kind); got != c.Refusal {
+		if got, _ := Refuse(c.document(), c.Kind); got != c.Refusal {
 			t.Errorf("line %d %s: refusal %q, want %q", number+1, c.Rule, got, c.Refusal)
 		}
 	}
@@ -93,8 +93,8 @@ func TestSizes(t *testing.T) {
 		{sized(10240, withPrincipal), Repository, true}, {sized(10241, withPrincipal), Repository, false},
 		{sized(5120, withResource), SCP, true}, {sized(5121, withResource), SCP, false},
 	} {
-		if got := Refusal(c.document, c.kind) == ""; got != c.fits {
-			t.Errorf("%s of %d: %v %+v", c.kind, len(c.document), got, Validate(c.document, c.kind))
+		if text, _ := Refuse(c.document, c.kind); (text == "") != c.fits {
+			t.Errorf("%s of %d: %q %+v", c.kind, len(c.document), text, Validate(c.document, c.kind))
 		}
 	}
 	spaced := append(sized(10240, withResource), []byte(strings.Repeat(" ", 5000))...)
@@ -154,7 +154,7 @@ func TestRefusalOfIAM(t *testing.T) {
 		statement(`"Effect":"Allow","Action":"s3:x","Resource":[]`):                                          textNoResources,
 		statement(`"Effect":"Allow","NotAction":"s3:x","NotResource":"arn:aws:s3:::bucket/${aws:username}"`): "",
 	} {
-		if got := Refusal([]byte(document), Identity); got != want {
+		if got, _ := Refuse([]byte(document), Identity); got != want {
 			t.Errorf("%s\n got %q\nwant %q", document, got, want)
 		}
 	}
@@ -175,7 +175,7 @@ func TestRefusalOfTrust(t *testing.T) {
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotPrincipal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}`:                  "Has prohibited field NotPrincipal.",
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/*"},"Action":"sts:AssumeRole"}]}`: `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/*"`,
 	} {
-		if got := Refusal([]byte(document), Trust); got != want {
+		if got, _ := Refuse([]byte(document), Trust); got != want {
 			t.Errorf("%s\n got %q\nwant %q", document, got, want)
 		}
 	}
@@ -195,7 +195,7 @@ func TestHostileDocumentsAreBounded(t *testing.T) {
 			if found := Validate([]byte(document), kind); len(found) == 0 || len(found) > maxFindings+1 {
 				t.Errorf("%s as %s: %d findings", name, kind, len(found))
 			}
-			if Refusal([]byte(document), kind) == "" {
+			if text, _ := Refuse([]byte(document), kind); text == "" {
 				t.Errorf("%s may be stored as %s", name, kind)
 			}
 		}
