@@ -68,6 +68,16 @@ func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, erro
 	return &LayerContent{Layer: l.Layer, Content: content}, nil
 }
 
+// LayerURL is where a client may read a blob of the repository by itself; "" when it has to come through berth. The fault is LayerNotFound.
+func (r *Repo) LayerURL(ctx context.Context, d oci.Digest) (string, error) {
+	l, err := r.findLayer(ctx, d)
+	if err != nil || l.key == "" {
+		return "", err
+	}
+	url, _ := r.g.blobs.URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"})
+	return url, nil
+}
+
 func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 	r.note("", d)
 	c := r.g.contents
@@ -120,6 +130,12 @@ func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool,
 		return false, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	if _, err := source.Layer(ctx, d); err != nil { // a foreign layer is referred to and not held
+		if fault.Is(err, fault.LayerNotFound) {
+			err = nil
+		}
 		return false, err
 	}
 	used, err := source.LayerReferenced(ctx, d)

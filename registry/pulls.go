@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,15 +84,38 @@ func (p *pulls) flush() {
 			p.report(key.repository.Ref, v.times)
 		}
 	}
-	err := p.db.Write(context.Background(), func(tx *sql.Tx) error {
-		for key, v := range batch {
-			if _, err := tx.Exec(`UPDATE manifest SET last_pull = $1 WHERE repository_id = $2 AND digest = $3 AND last_pull < $1`, sql.Micros(v.last), key.repository.ID, key.digest); err != nil {
-				return err
-			}
-		}
-		return nil
+	// In the order of their keys, and few at a time: two nodes that write the times of the same images then wait for one another and do not undo each other.
+	keys := slices.SortedFunc(maps.Keys(batch), func(a, b pull) int {
+		return cmp.Or(cmp.Compare(a.repository.ID, b.repository.ID), cmp.Compare(a.digest, b.digest))
 	})
-	if err != nil {
-		slog.Error("times of pulls could not be written; they are lost", "images", len(batch), "error", err)
+	for some := range slices.Chunk(keys, pullsAtOnce) {
+		err := p.db.Write(context.Background(), func(tx *sql.Tx) error {
+			for _, key := range some {
+				if _, err := tx.Exec(`UPDATE manifest SET last_pull = $1 WHERE repository_id = $2 AND digest = $3 AND last_pull < $1`, sql.Micros(batch[key].last), key.repository.ID, key.digest); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			slog.Error("times of pulls could not be written; they are tried again", "images", len(some), "error", err)
+			p.again(some, batch)
+		}
+	}
+}
+
+const (
+	pullsAtOnce = 50      // in one transaction
+	pullsAtMost = 100_000 // images whose times wait while the database does not answer
+)
+
+// again puts back what could not be written, unless a later pull is there. It is not counted again.
+func (p *pulls) again(keys []pull, batch map[pull]pulled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, key := range keys {
+		if _, later := p.pending[key]; !later && len(p.pending) < pullsAtMost {
+			p.pending[key] = pulled{last: batch[key].last}
+		}
 	}
 }

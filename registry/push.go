@@ -12,6 +12,9 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
+// refsMost is how many layers or images a manifest may refer to: more rows would hold up everybody else when it is pushed or removed.
+const refsMost = 10_000
+
 // PutImage is a manifest to store. MediaType is the Content-Type or the parameter, and may be empty when the manifest names its own. Tag and Digest may be
 // empty; a Digest must be the body's.
 type PutImage struct {
@@ -42,6 +45,9 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	m, err := oci.ParseManifest(p.Body, p.MediaType)
 	if err != nil {
 		return Stored{}, err
+	}
+	if n := len(m.Layers) + len(m.Children); n > refsMost {
+		return Stored{}, fault.New(fault.ManifestInvalid, "The manifest refers to %d layers or images; at most %d are allowed", n, refsMost)
 	}
 	digest := oci.FromBytes(p.Body)
 	if p.Digest != "" && p.Digest != digest {

@@ -103,11 +103,14 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	}
 	g := &Registry{
 		db: db, blobs: blobs, who: who, log: log, now: o.Now,
-		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{MaximumSize: 20_000}),
-		repository:   db.Epoch("repository"),
-		contents:     newContents(db, o.ContentBytes),
-		sizes:        newImageCounts(),
-		limits:       o.Limits.orDefault(),
+		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
+			MaximumWeight: 16 << 20,
+			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables
+		}),
+		repository: db.Epoch("repository"),
+		contents:   newContents(db, o.ContentBytes),
+		sizes:      newImageCounts(),
+		limits:     o.Limits.orDefault(),
 	}
 	g.pulls = newPulls(db, o.OnPull)
 	return g, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// removeAtOnce is how many images one transaction of a large repository's end removes: one transaction for a hundred thousand of them would hold up the
+// removeAtOnce is how many rows one transaction of a large repository's end removes: one transaction for hundreds of thousands of them would hold up the
 // pushes of everybody else for seconds.
 const removeAtOnce = 500
 
@@ -32,7 +32,7 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		}
 		var parts int
 		if err := tx.Row(`SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1
-			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
+			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 UNION ALL SELECT 1 FROM manifest_ref WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
 			return err
 		}
 		// No account is "", so no name leads to the row any more; its id keeps it apart from others on their way out.
@@ -71,7 +71,9 @@ func (g *Registry) RemoveDeleted(ctx context.Context) error {
 // removeRest removes a repository that has lost its name.
 func (g *Registry) removeRest(ctx context.Context, id int64) error {
 	for _, part := range []string{
-		`DELETE FROM manifest WHERE repository_id = $1 AND digest IN (SELECT digest FROM manifest WHERE repository_id = $1 LIMIT $2)`, // with tags and references
+		`DELETE FROM tag WHERE repository_id = $1 AND name IN (SELECT name FROM tag WHERE repository_id = $1 LIMIT $2)`,
+		`DELETE FROM manifest_ref WHERE repository_id = $1 AND (parent, child, kind) IN (SELECT parent, child, kind FROM manifest_ref WHERE repository_id = $1 LIMIT $2)`,
+		`DELETE FROM manifest WHERE repository_id = $1 AND digest IN (SELECT digest FROM manifest WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM layer WHERE repository_id = $1 AND digest IN (SELECT digest FROM layer WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = $1 LIMIT $2)`,
 	} {

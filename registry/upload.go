@@ -286,13 +286,13 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 	content, small := u.Inline()
 	if small {
 		at = place{content: notNull(content), ready: true}
-	} else if known, err := r.stored(ctx, d); err != nil {
+	} else if known, broken, err := r.stored(ctx, d); err != nil {
 		return Layer{}, false, err
-	} else if !known {
+	} else if !known || broken != "" {
 		if err := r.g.blobs.Commit(ctx, u); err != nil {
 			return Layer{}, false, err
 		}
-		at.ready = true
+		at.ready, at.instead = true, broken
 	}
 	r.call.Audit.Digest = string(d)
 	existed, used := false, false
@@ -326,14 +326,26 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 	return Layer{Digest: d, Size: u.Size}, existed, nil
 }
 
-// stored reports whether the cell holds the content already.
-func (r *Repo) stored(ctx context.Context, d oci.Digest) (bool, error) {
-	var one int
-	err := r.g.db.Row(ctx, `SELECT 1 FROM blob WHERE digest = $1`, sql.Args(d), &one)
+// stored reports whether the cell holds the content already; broken is the key of an object that should be there and is not, or not whole.
+func (r *Repo) stored(ctx context.Context, d oci.Digest) (known bool, broken blob.Key, err error) {
+	var key blob.Key
+	var size int64
+	err = r.g.db.Row(ctx, `SELECT key, size FROM blob WHERE digest = $1`, sql.Args(d), &key, &size)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return false, "", nil
 	}
-	return err == nil, err
+	if err != nil || key == "" {
+		return err == nil, "", err
+	}
+	object, err := r.g.blobs.Open(ctx, key, size)
+	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
+		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "error", err)
+		return true, key, nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	return true, "", object.Close()
 }
 
 // place is where the bytes of a finished upload are. They are not ready when the cell was found to hold the same content already.
@@ -341,16 +353,20 @@ type place struct {
 	key     blob.Key
 	content []byte
 	ready   bool
+	instead blob.Key // of a damaged object, whose row is to point here (F07)
 }
 
 // keep finds or makes the row of the content. used says that the row's bytes are those at the place.
 func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, used bool, err error) {
 	var has blob.Key
 	err = tx.Row(`SELECT id, key FROM blob WHERE digest = $1`, sql.Args(d), &id, &has)
-	if err == nil {
+	switch {
+	case err == nil && at.instead != "" && has == at.instead:
+		_, err := tx.Exec(`UPDATE blob SET key = $1 WHERE id = $2`, at.key, id)
+		return id, true, errors.Join(err, tx.Changed(r.g.contents.dropped, "")) // every repository that holds it
+	case err == nil:
 		return id, has == at.key, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	case !errors.Is(err, sql.ErrNoRows):
 		return 0, false, err
 	}
 	if !at.ready {

@@ -155,17 +155,14 @@ func (s *Server) services(ctx context.Context, log *audit.Log) ([]*awswire.Servi
 		URI: func(ctx context.Context, account, region, name string) string {
 			return s.names.URI(account, region, name, iam.From(ctx).Host)
 		},
-		LayerURL: func(ctx context.Context, account, region string, id int64, name string, d oci.Digest, expires time.Time) string {
+		LayerURL: func(ctx context.Context, account, region string, id int64, name string, d oci.Digest, expires time.Time) (string, error) {
 			call := iam.From(ctx)
 			scheme := "http://"
 			if call.Secure {
 				scheme = "https://"
 			}
 			path, err := layers.Path(ctx, registry.Ref{Account: account, Region: region, Name: name}, id, d, expires)
-			if err != nil {
-				slog.Error("a layer's URL could not be made", "requestId", call.RequestID, "error", err)
-			}
-			return scheme + call.Host + path
+			return scheme + call.Host + path, err
 		},
 	}
 	pages := awswire.NewPages(pageKey)

@@ -30,7 +30,7 @@ type Names struct {
 	URI func(ctx context.Context, account, region, name string) string
 	// LayerURL is a signed URL from which anyone may GET the layer d of the repository until expires (API-58). The repository's id is signed too, so
 	// that the URL dies with the repository.
-	LayerURL func(ctx context.Context, account, region string, repositoryID int64, name string, d oci.Digest, expires time.Time) string
+	LayerURL func(ctx context.Context, account, region string, repositoryID int64, name string, d oci.Digest, expires time.Time) (string, error)
 }
 
 // Service binds a to the service model, so that the front door can dispatch to it. It fails when a method and the model do not fit each other.

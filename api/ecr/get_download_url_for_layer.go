@@ -36,14 +36,14 @@ func (a *API) GetDownloadUrlForLayer(ctx context.Context, in *ecr.GetDownloadUrl
 		return nil, fault.New(fault.LayerInaccessible,
 			"The layer with digest '%s' in the repository with name '%s' in the registry with id '%s' is not associated with an image", d, r.Name, r.Account)
 	}
-	layer, err := r.OpenLayer(ctx, d)
+	url, err := r.LayerURL(ctx, d) // the blob store's own, where clients may read from it by themselves
 	if err != nil {
 		return nil, err
 	}
-	url := layer.URL // the blob store's own, where clients may read from it by themselves
 	if url == "" {
-		layer.Content.Close() //nolint:errcheck // nothing was read
-		url = a.Names.LayerURL(ctx, r.Account, r.Region, r.ID, r.Name, d, iam.From(ctx).Time.Add(downloadLifetime))
+		if url, err = a.Names.LayerURL(ctx, r.Account, r.Region, r.ID, r.Name, d, iam.From(ctx).Time.Add(downloadLifetime)); err != nil {
+			return nil, err
+		}
 	}
 	return &ecr.GetDownloadUrlForLayerOutput{LayerDigest: in.LayerDigest, DownloadUrl: aws.String(url)}, nil
 }
