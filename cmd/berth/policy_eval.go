@@ -155,7 +155,7 @@ func evalLine(line []byte) (*evalAnswer, error) {
 	switch in.ContextMode {
 	case "", "literal":
 	case "derive":
-		values.derive(principal, r, time.Now().UTC())
+		r.Context = derive(values, r, time.Now().UTC())
 	default:
 		return nil, fmt.Errorf("contextMode %q is neither literal nor derive", in.ContextMode)
 	}
@@ -198,7 +198,7 @@ func (in *evalRequest) principal(values contextValues) (*policy.Principal, error
 	case in.Principal.Anonymous:
 		return &policy.Principal{Type: policy.Anonymous}, nil
 	case in.Principal.Service != "":
-		return &policy.Principal{Type: policy.Service, ARN: in.Principal.Service}, nil
+		return &policy.Principal{Type: policy.Service, ARN: in.Principal.Service, ServiceNames: []string{in.Principal.Service}}, nil
 	case in.Principal.Federated != "":
 		return &policy.Principal{Type: policy.WebIdentity, ARN: in.Principal.Federated, Provider: in.Principal.Federated}, nil
 	}
@@ -208,7 +208,8 @@ func (in *evalRequest) principal(values contextValues) (*policy.Principal, error
 		return nil, fmt.Errorf("principal %q is not an ARN", text)
 	}
 	p := &policy.Principal{ARN: text, Account: a.Account}
-	p.ID, _, _ = strings.Cut(values.Lookup("aws:userid").One, ":")
+	p.UserID = values.Lookup("aws:userid").One
+	p.ID, _, _ = strings.Cut(p.UserID, ":")
 	class, name, _ := strings.Cut(a.Resource, "/")
 	switch {
 	case a.Service == "iam" && a.Resource == "root":
@@ -225,7 +226,7 @@ func (in *evalRequest) principal(values contextValues) (*policy.Principal, error
 			p.RoleARN = v.One
 		}
 	case a.Service == "sts" && class == "federated-user" && name != "":
-		p.Type = policy.FederatedUser
+		p.Type, p.UserID = policy.FederatedUser, a.Account+":"+name
 	case a.Service == "iam" && (class == "oidc-provider" || class == "saml-provider"):
 		p.Type, p.Account, p.Provider = policy.WebIdentity, "", text
 	default:
@@ -357,55 +358,35 @@ func readContextValue(raw json.RawMessage) (policy.Value, error) {
 	}
 }
 
-// derive adds the keys that follow from principal, resource and time where the context has none (IAMP-1.1, IAMP-1.2).
-func (c contextValues) derive(p *policy.Principal, r *policy.Request, now time.Time) {
-	set := func(key, value string) {
-		if _, ok := c[key]; !ok && value != "" {
-			c[key] = policy.Value{Present: true, One: value}
-		}
+// derivedContext is a context with, where it has none, the keys that follow from principal, resource and time (IAMP-1.1, IAMP-1.2).
+type derivedContext struct {
+	given     contextValues
+	principal *policy.Principal
+	derived   contextValues
+}
+
+// Lookup answers a key as given, else as derived.
+func (c *derivedContext) Lookup(key string) policy.Value {
+	if v, ok := c.given[key]; ok {
+		return v
 	}
-	a, _ := arn.Parse(p.ARN)
-	principalARN := p.ARN
-	switch p.Type {
-	case policy.Root:
-		set("aws:principaltype", "Account")
-		set("aws:userid", p.Account)
-	case policy.User:
-		set("aws:principaltype", "User")
-		set("aws:username", a.Resource[strings.LastIndexByte(a.Resource, '/')+1:])
-		set("aws:userid", p.ID)
-	case policy.AssumedRole:
-		set("aws:principaltype", "AssumedRole")
-		principalARN = p.RoleARN
-	case policy.FederatedUser:
-		set("aws:principaltype", "FederatedUser")
-		set("aws:userid", p.Account+":"+strings.TrimPrefix(a.Resource, "federated-user/"))
-	case policy.Service:
-		principalARN = ""
-		set("aws:principalservicename", p.ARN)
-		if _, ok := c["aws:principalservicenameslist"]; !ok {
-			c["aws:principalservicenameslist"] = policy.Value{Present: true, Multi: true, Many: []string{p.ARN}}
-		}
-	case policy.Anonymous:
-		set("aws:principaltype", "Anonymous")
-		set("aws:userid", "anonymous")
-		set("aws:principalaccount", "anonymous")
-	case policy.WebIdentity:
-		principalARN = ""
+	if v, ok := policy.PrincipalValue(c.principal, key); ok {
+		return v
 	}
-	set("aws:principalarn", principalARN)
-	set("aws:principalaccount", p.Account)
-	if p.Type != policy.Anonymous {
-		set("aws:principalisawsservice", strconv.FormatBool(p.Type == policy.Service))
-	}
-	set("aws:resourceaccount", cmp.Or(r.ResourceAccount, p.Account))
+	return c.derived[key]
+}
+
+func derive(given contextValues, r *policy.Request, now time.Time) *derivedContext {
 	region := "us-east-1"
 	if resource, err := arn.Parse(r.Resource); err == nil && resource.Region != "" {
 		region = resource.Region
 	}
-	set("aws:requestedregion", region)
-	set("aws:currenttime", now.Format(time.RFC3339))
-	set("aws:epochtime", strconv.FormatInt(now.Unix(), 10))
-	set("aws:securetransport", "true")
-	set("aws:viaawsservice", "false")
+	c := &derivedContext{given: given, principal: r.Principal, derived: contextValues{}}
+	for key, value := range map[string]string{
+		"aws:resourceaccount": cmp.Or(r.ResourceAccount, r.Principal.Account), "aws:requestedregion": region, "aws:securetransport": "true",
+		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10), "aws:viaawsservice": "false",
+	} {
+		c.derived[key] = policy.Value{Present: value != "", One: value}
+	}
+	return c
 }

@@ -52,7 +52,7 @@ func TestPolicyEval(t *testing.T) {
 // IAMP-1: keys are used as given, or derived from principal, resource and time.
 func TestPolicyEvalContext(t *testing.T) {
 	when := func(condition string) string {
-		return `{"identity":[{"document":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}}}]}`
+		return `{"resource":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Condition":` + condition + `}}}`
 	}
 	session := `{"arn":"arn:aws:sts::111122223333:assumed-role/r/s"}`
 	for _, c := range []struct{ principal, context, mode, condition, decision string }{
@@ -60,6 +60,9 @@ func TestPolicyEvalContext(t *testing.T) {
 		{session, `{}`, "derive", `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/r"},"StringEquals":{"aws:PrincipalAccount":"111122223333","aws:PrincipalType":"AssumedRole","aws:ResourceAccount":"111122223333","aws:RequestedRegion":"us-east-1"},"DateGreaterThan":{"aws:CurrentTime":"2020"},"Null":{"aws:username":"true"}}`, "Allow"},
 		{`{"arn":"arn:aws:iam::111122223333:user/p/ann"}`, `{"aws:PrincipalAccount":"other"}`, "derive", `{"StringEquals":{"aws:username":"ann","aws:PrincipalAccount":"other"}}`, "Allow"},
 		{session, `{"aws:TagKeys":["a","b"],"aws:MultiFactorAuthPresent":true,"x:n":5}`, "literal", `{"ForAllValues:StringEquals":{"aws:tagkeys":["a","b","c"]},"Bool":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"x:N":6}}`, "Allow"},
+		{`{"anonymous":true}`, `{}`, "derive", `{"StringEquals":{"aws:userid":"anonymous","aws:PrincipalAccount":"anonymous"},"Null":{"aws:PrincipalIsAWSService":"true","aws:PrincipalArn":"true"}}`, "Allow"},
+		{`{"service":"codebuild.amazonaws.com"}`, `{}`, "derive", `{"Bool":{"aws:PrincipalIsAWSService":"true"},"StringEquals":{"aws:PrincipalServiceName":"codebuild.amazonaws.com"},"ForAnyValue:StringEquals":{"aws:PrincipalServiceNamesList":"codebuild.amazonaws.com"}}`, "Allow"},
+		{`{"arn":"arn:aws:sts::111122223333:federated-user/fay"}`, `{}`, "derive", `{"StringEquals":{"aws:userid":"111122223333:fay"}}`, "Allow"},
 		{session, `{"aws:x":["a"]}`, "", `{"StringEquals":{"aws:x":"a"}}`, "Deny"},
 	} {
 		line := strings.Replace(request("x", c.principal, c.context, when(c.condition)), `"context"`, `"contextMode":"`+c.mode+`","context"`, 1)

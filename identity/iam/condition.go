@@ -8,7 +8,7 @@ import (
 	"github.com/berth-registry/berth/lang/policy"
 )
 
-// conditionKeys answers the condition keys of one decision (IAMP-1.1, IAMP-1.2). A key is computed when a statement asks for it. Nothing here is
+// conditionKeys answers the condition keys of one decision (IAMP-1.2), those of the caller by policy.PrincipalValue. A key is computed when a statement asks for it. Nothing here is
 // taken from what a client may choose freely, except the keys that are by nature the client's own (UserAgent, Referer, tags of the request): H83.
 type conditionKeys struct {
 	call     *Call
@@ -48,33 +48,6 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 	case "aws:viaawsservice":
 		return one("false")
 
-	case "aws:principalarn":
-		switch p.Type {
-		case policy.Service, policy.Anonymous:
-			return policy.Value{}
-		case policy.AssumedRole:
-			return one(p.RoleARN)
-		}
-		return one(p.ARN)
-	case "aws:principalaccount":
-		if p.Type == policy.Anonymous {
-			return one("anonymous")
-		}
-		return oneIf(p.Account)
-	case "aws:principaltype":
-		return oneIf(principalType(p.Type))
-	case "aws:userid":
-		return k.userID()
-	case "aws:username":
-		if p.Type == policy.User && k.member != nil {
-			return one(k.member.name)
-		}
-	case "aws:principalisawsservice":
-		return boolean(p.Type == policy.Service)
-	case "aws:principalservicename":
-		if p.Type == policy.Service {
-			return one(p.ARN)
-		}
 	case "aws:tokenissuetime":
 		if c.Session != nil {
 			return one(c.Session.Issued.UTC().Format(time.RFC3339))
@@ -96,6 +69,9 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 	case "aws:tagkeys":
 		return k.tagKeys()
 	}
+	if v, ok := policy.PrincipalValue(p, key); ok {
+		return v
+	}
 	if i := strings.IndexByte(key, '/'); i >= 0 {
 		switch name := key[i+1:]; key[:i] {
 		case "aws:principaltag":
@@ -111,36 +87,6 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 	}
 	if v, ok := r.lists[key]; ok && len(v) > 0 {
 		return policy.Value{Present: true, Multi: true, Many: v}
-	}
-	return policy.Value{}
-}
-
-func principalType(t policy.PrincipalType) string {
-	switch t {
-	case policy.Root:
-		return "Account"
-	case policy.User:
-		return "User"
-	case policy.AssumedRole:
-		return "AssumedRole"
-	case policy.FederatedUser:
-		return "FederatedUser"
-	case policy.Anonymous:
-		return "Anonymous"
-	}
-	return ""
-}
-
-func (k *conditionKeys) userID() policy.Value {
-	switch p := k.call.Principal; p.Type {
-	case policy.Anonymous:
-		return one("anonymous")
-	case policy.AssumedRole:
-		if k.call.Session != nil {
-			return one(k.call.Session.userID)
-		}
-	case policy.Root, policy.User:
-		return oneIf(p.ID)
 	}
 	return policy.Value{}
 }

@@ -33,7 +33,6 @@ type Session struct {
 	Tags       map[string]string
 	Transitive []string
 
-	userID     string            // aws:userid
 	foldedTags map[string]string // keys in lower case
 	policies   []policy.Attached // session policies
 	limited    bool              // there are session policies
@@ -156,10 +155,9 @@ func (d *Directory) readTemporary(tx *sql.Tx, c *credential) error {
 		return err
 	}
 	c.Principal = &policy.Principal{
-		Type: policy.AssumedRole, ARN: sessionARN(c.account, name, s.Name), Account: c.account, ID: owner,
+		Type: policy.AssumedRole, ARN: sessionARN(c.account, name, s.Name), Account: c.account, ID: owner, UserID: owner + ":" + s.Name,
 		RoleARN: arn.IAM(c.account, "role"+path+name), ServiceLinked: strings.HasPrefix(path, serviceRolePath),
 	}
-	s.userID = owner + ":" + s.Name
 	return d.readDetails(tx, s, text)
 }
 

@@ -80,11 +80,8 @@ func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
 	}
 	c.describe("sts:GetCallerIdentity", &Resource{ARN: "*"})
 	d.noteUse(c, "sts:GetCallerIdentity")
-	id := &Identity{ARN: c.Principal.ARN, UserID: c.Principal.ID, Account: c.Principal.Account}
-	if c.Principal.Type == policy.AssumedRole && c.Session != nil {
-		id.UserID = c.Session.userID
-	}
-	return id, nil
+	id, _ := policy.PrincipalValue(c.Principal, "aws:userid")
+	return &Identity{ARN: c.Principal.ARN, UserID: id.One, Account: c.Principal.Account}, nil
 }
 
 // SessionToken says how a session of the caller itself shall be.

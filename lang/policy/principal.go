@@ -29,12 +29,16 @@ type Principal struct {
 	Account string
 	// ID is the unique id of the user or role (AIDA…, AROA…), which stored policies hold instead of ARNs (IAMP-2.1).
 	ID string
+	// UserID is, for an AssumedRole or FederatedUser, what aws:userid has: AROA…:SESSION, or ACCOUNT:NAME. For all others it follows.
+	UserID string
 	// RoleARN is, for an AssumedRole, the ARN of the role with its path.
 	RoleARN string
 	// UserARN is, for a FederatedUser, the user that made the session.
 	UserARN string
 	// ServiceLinked: a session of a service-linked role, which SCPs and RCPs do not bind (IAMP-3).
 	ServiceLinked bool
+	// ServiceNames are, for a Service, all its names: aws:PrincipalServiceNamesList.
+	ServiceNames []string
 	// Provider is, for a WebIdentity, the value that Federated must have.
 	Provider string
 }
