@@ -54,11 +54,7 @@ func (c *AccountCreateCmd) Run(ctx context.Context, cli *CLI) error {
 	if err != nil {
 		return err
 	}
-	region := os.Getenv("AWS_REGION")
-	if region == "" {
-		region = "us-east-1"
-	}
-	saved := server.WriteProfile(file, profile, server.Profile{AccessKeyID: key.ID, SecretAccessKey: key.Secret, Region: region})
+	saved := server.WriteProfile(file, profile, server.Profile{AccessKeyID: key.ID, SecretAccessKey: key.Secret, Region: c.region(ctx)})
 	if cli.Output == "json" {
 		told := struct{ AccountId, Name, Administrator, AccessKeyId, SecretAccessKey, Profile string }{account, c.Name, c.Administrator, key.ID, key.Secret, profile} //nolint:revive,staticcheck // named as AWS names them
 		text, err := json.MarshalIndent(told, "", "    ")

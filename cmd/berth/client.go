@@ -74,6 +74,15 @@ func (t *Target) caller(ctx context.Context) (caller, error) {
 	return c, nil
 }
 
+// region is the one that the caller works in: that of the environment, or of the caller's profile, which the first start wrote with a region that is served.
+func (t *Target) region(ctx context.Context) string {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{t.credentials()}), config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	if err != nil || cfg.Region == "" {
+		return "us-east-1"
+	}
+	return cfg.Region
+}
+
 // client trusts what AWS_CA_BUNDLE names, and the authority of the data folder, beside the system's.
 func (t *Target) client() (*http.Client, error) {
 	pool, err := x509.SystemCertPool()

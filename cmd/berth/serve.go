@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 
 	"github.com/berth-registry/berth/server"
 )
@@ -15,10 +17,15 @@ type ServeCmd struct {
 	server.Config `embed:""`
 }
 
+// memoryGoal is what the collector aims at, in bytes: full caches would otherwise let the heap grow to twice their size before it looks.
+const memoryGoal = 100 << 20
+
 // Run serves until it is interrupted.
 func (c *ServeCmd) Run(ctx context.Context) error {
-	log := c.Logger(os.Stderr)
-	slog.SetDefault(log)
+	if os.Getenv("GOMEMLIMIT") == "" && !strings.HasPrefix(c.Blobs, "s3:") { // buffers for parts of S3 need more
+		debug.SetMemoryLimit(memoryGoal)
+	}
+	slog.SetDefault(c.Logger(os.Stderr))
 	access := server.NewBuffer(os.Stderr)
 	defer access.Close()
 	s, err := server.Open(ctx, c.Config, server.Options{Log: c.Logger(access)})
