@@ -18,9 +18,9 @@ type page struct {
 }
 
 // page reads a list's token and size. what names everything that decides which list it is: the registry, the repository, the filters. The operation,
-// the caller's account and the region are added, so that a token of another account, operation or filter is refused like a forged one (API-10, H55).
+// the caller and the region are added, so that a token of another caller, operation or filter is refused like a forged one (API-10, H55).
 func (a *API) page(ctx context.Context, token *string, size *int32, operation string, what ...string) (page, error) {
-	p := page{limit: pageSize, binding: append([]string{caller(ctx), operation, iam.From(ctx).Region}, what...)}
+	p := page{limit: pageSize, binding: append([]string{iam.From(ctx).CallerID(), operation, iam.From(ctx).Region}, what...)}
 	if size != nil {
 		p.limit = int(*size)
 	}

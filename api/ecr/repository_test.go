@@ -223,6 +223,9 @@ func TestTokensContinueOnlyTheirOwnList_API10_H55(t *testing.T) {
 	}
 	_, err := other.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{NextToken: &token}) // another account
 	refused(t, err, "InvalidParameterException", message)
+	neighbour := b.user(t, vendor, region, "neighbour", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}`)
+	_, err = neighbour.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{NextToken: &token}) // another user of the account
+	refused(t, err, "InvalidParameterException", message)
 	_, err = elsewhere.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{NextToken: &token}) // another region
 	refused(t, err, "InvalidParameterException", message)
 	_, err = c.ListImages(c.ctx, &ecr.ListImagesInput{RepositoryName: aws.String("two"), NextToken: &images}) // another repository

@@ -15,10 +15,10 @@ type page struct {
 	binding []string
 }
 
-// page reads a list's marker and size (IAM-10). what names the filters: with the caller's account and the operation they decide which list it is, and a marker of
-// another list is refused like a forged one (H55).
+// page reads a list's marker and size (IAM-10). what names the filters: with the caller and the operation they decide which list it is, and a marker of another
+// list or of somebody else, in the same account too, is refused like a forged one (H55).
 func (a *API) page(ctx context.Context, marker *string, size *int32, operation string, what ...string) (page, error) {
-	p := page{Page: directory.Page{Max: int(aws.ToInt32(size))}, binding: append([]string{directory.From(ctx).Principal.Account, operation}, what...)}
+	p := page{Page: directory.Page{Max: int(aws.ToInt32(size))}, binding: append([]string{directory.From(ctx).CallerID(), operation}, what...)}
 	if marker != nil {
 		after, err := a.Pages.Open(*marker, p.binding...)
 		if err != nil {

@@ -118,7 +118,15 @@ func TestPages_IAM10(t *testing.T) {
 		equal(t, "names", names, "01 03 05 07 09 11 13 15 17 19 21 23 ")
 		first, err := s.root.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(1)})
 		s.ok(err)
+		may := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:List*","Resource":"*"}]}`
+		ann, bob := s.user("ann", may), s.user("bob", may)
+		own, err := ann.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(1)})
+		s.ok(err)
+		_, err = ann.ListUsers(ctx, &iam.ListUsersInput{Marker: own.Marker})
+		s.ok(err)
 		for name, err := range map[string]error{
+			"the root user's":   second(ann.ListUsers(ctx, &iam.ListUsersInput{Marker: first.Marker})),
+			"another user's":    second(bob.ListUsers(ctx, &iam.ListUsersInput{Marker: own.Marker})),
 			"another filter":    second(s.root.ListUsers(ctx, &iam.ListUsersInput{Marker: first.Marker, PathPrefix: str("/odd/")})),
 			"another operation": second(s.root.ListRoles(ctx, &iam.ListRolesInput{Marker: first.Marker})),
 			"a forged one":      second(s.root.ListUsers(ctx, &iam.ListUsersInput{Marker: str("AAAA")})),

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -53,6 +54,15 @@ func From(ctx context.Context) *Call {
 		panic("iam: the context has no Call: the front door must put one into it")
 	}
 	return c
+}
+
+// CallerID tells the caller from everybody else, also from who had or will have the same name: the unique id of a user or of a session's role, the
+// account of a root user; of a caller without id the ARN; "" of a stranger. What a door hands out for its caller alone is bound to it (H55).
+func (c *Call) CallerID() string {
+	if c.Principal == nil {
+		return ""
+	}
+	return cmp.Or(c.Principal.ID, c.Principal.ARN)
 }
 
 // sourceIP is the caller's address as text: an IPv4 address that came in IPv6 clothes is IPv4 (IAMP-2.2).
