@@ -108,8 +108,10 @@ func TestMount(t *testing.T) {
 		}
 		_, err = target.Layer(w.Context(), layer)
 		w.refused(err, fault.LayerNotFound, "")
-		if !mount(root, layer, "source") || !mount(root, layer, "source") {
-			w.Fatal("not mounted")
+		for range 2 { // the second time it is there already
+			if !mount(root, layer, "source") {
+				w.Fatal("not mounted")
+			}
 		}
 		w.read(target, layer)
 		// The source made again under its name has nothing to give (H30, H102); what was mounted stays.

@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strings"
 
@@ -26,7 +27,21 @@ func (f *Front) registry(x *exchange, r *http.Request, path string) {
 	} else if x.call.Audit.Action != "" && x.call.Audit.Error == "" {
 		x.call.Audit.Error = string(fault.As(err).Code)
 	}
+	if x.call.Principal != nil {
+		takeRest(r)
+	}
 	distribution.WriteError(&x.response, r, err, x.call.RequestID)
+}
+
+// restMost is how much of a refused body is read all the same, in bytes: all of a manifest that is too large.
+const restMost = 16 << 20
+
+// takeRest reads what is on its way of a body that was refused. Many clients look for the answer only when they have sent everything; to them a connection
+// that closes before looks like a broken network, and not like a refusal that says why. Who asks first (100-continue) is answered before he sends (H34).
+func takeRest(r *http.Request) {
+	if r.Body != nil && r.Header.Get("Expect") == "" {
+		io.CopyN(io.Discard, r.Body, restMost) //nolint:errcheck // the answer is given whatever becomes of the body
+	}
 }
 
 func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
