@@ -21,10 +21,8 @@ func (r *Repo) SetPolicy(ctx context.Context, text string, force bool) (string, 
 	if utf8.RuneCountInString(text) > policyMost {
 		return "", refused(fmt.Sprintf("the policy has %d characters; %d are allowed", utf8.RuneCountInString(text), policyMost))
 	}
-	for _, f := range policy.Validate([]byte(text), policy.Repository) {
-		if f.Level == "ERROR" {
-			return "", refused(fmt.Sprintf("line %d, column %d: %s: %s", f.Line, f.Column, f.Code, f.Message) + hint(f.Hint))
-		}
+	if _, f := policy.Refuse([]byte(text), policy.Repository); f != nil {
+		return "", refused(fmt.Sprintf("line %d, column %d: %s: %s", f.Line, f.Column, f.Code, f.Message) + hint(f.Hint))
 	}
 	stored, err := r.g.who.Resolve(ctx, []byte(text))
 	if fault.Is(err, fault.NoSuchEntity) {
