@@ -33,14 +33,14 @@ func (f *Front) registry(x *exchange, r *http.Request, path string) {
 	distribution.WriteError(&x.response, r, err, x.call.RequestID)
 }
 
-// restMost is how much of a refused body is read all the same, in bytes: all of a manifest that is too large.
+// restMost is the size in bytes up to which a refused body is read all the same: all of a manifest that is too large, and no layer.
 const restMost = 16 << 20
 
 // takeRest reads what is on its way of a body that was refused. Many clients look for the answer only when they have sent everything; to them a connection
 // that closes before looks like a broken network, and not like a refusal that says why. Who asks first (100-continue) is answered before he sends (H34).
 func takeRest(r *http.Request) {
-	if r.Body != nil && r.Header.Get("Expect") == "" {
-		io.CopyN(io.Discard, r.Body, restMost) //nolint:errcheck // the answer is given whatever becomes of the body
+	if 0 < r.ContentLength && r.ContentLength <= restMost && r.Header.Get("Expect") == "" {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // the answer is given whatever becomes of the body
 	}
 }
 
