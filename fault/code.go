@@ -11,19 +11,19 @@ const (
 	AccessDenied       Code = "AccessDenied"       // known caller, not allowed; Detail is the decision (API-28, HTTP-8)
 
 	// What was asked.
-	MalformedRequest   Code = "MalformedRequest"   // body or query cannot be decoded (API-5, H54, H56)
-	UnknownOperation   Code = "UnknownOperation"   // no such operation, or not served here (API-5, H51)
-	MethodNotAllowed   Code = "MethodNotAllowed"   // this resource has no such method (H11, H33)
-	InvalidParameter   Code = "InvalidParameter"   // a value breaks its constraint (API-8, API-9)
-	Validation         Code = "Validation"         // a semantic rule of an operation that models ValidationException (API-9)
-	NameInvalid        Code = "NameInvalid"        // repository name outside the grammar (API-24, H02)
-	TagInvalid         Code = "TagInvalid"         // image tag outside the grammar (API-25, H04)
-	DigestInvalid      Code = "DigestInvalid"      // digest outside the grammar or of an algorithm not computed (API-25, H05, H06)
-	RangeInvalid       Code = "RangeInvalid"       // a Range or Content-Range that cannot be met (H08, HTTP-22)
-	SizeInvalid        Code = "SizeInvalid"        // announced and real length differ, or over a limit (H21)
-	Throttled          Code = "Throttled"          // over a rate (API-80, HTTP-31)
-	LimitExceeded      Code = "LimitExceeded"      // over a count or size quota (API-79)
-	Unavailable        Code = "Unavailable"        // try again: database busy, disk full, shutting down (F09, F13)
+	MalformedRequest Code = "MalformedRequest" // body or query cannot be decoded (API-5, H54, H56)
+	UnknownOperation Code = "UnknownOperation" // no such operation, or not served here (API-5, H51)
+	MethodNotAllowed Code = "MethodNotAllowed" // this resource has no such method (H11, H33)
+	InvalidParameter Code = "InvalidParameter" // a value breaks its constraint (API-8, API-9)
+	Validation       Code = "Validation"       // a semantic rule of an operation that models ValidationException (API-9)
+	NameInvalid      Code = "NameInvalid"      // repository name outside the grammar (API-24, H02)
+	TagInvalid       Code = "TagInvalid"       // image tag outside the grammar (API-25, H04)
+	DigestInvalid    Code = "DigestInvalid"    // digest outside the grammar or of an algorithm not computed (API-25, H05, H06)
+	RangeInvalid     Code = "RangeInvalid"     // a Range or Content-Range that cannot be met (H08, HTTP-22)
+	SizeInvalid      Code = "SizeInvalid"      // announced and real length differ, or over a limit (H21)
+	Throttled        Code = "Throttled"        // over a rate (API-80, HTTP-31)
+	LimitExceeded    Code = "LimitExceeded"    // over a count or size quota (API-79)
+	Unavailable      Code = "Unavailable"      // try again: database busy, disk full, shutting down (F09, F13)
 
 	// Repositories.
 	RepositoryNotFound       Code = "RepositoryNotFound"

@@ -30,6 +30,8 @@ type Config struct {
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text" env:"BERTH_LOG_FORMAT"`
 	LogLevel  string `help:"What the log tells: ${enum}. The access log is at info." enum:"debug,info,warn,error" default:"info" env:"BERTH_LOG_LEVEL"`
 
+	ChunkCreated bool `name:"chunk-created" help:"Answer an uploaded chunk of a layer with 201, as AWS does, and not with the 202 of the OCI specification." env:"BERTH_CHUNK_CREATED"`
+
 	Account     string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
 }

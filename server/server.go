@@ -101,7 +101,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s.ready = db.Ping
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
-		Distribution: &distribution.Door{Registry: s.registry}, Operator: &health{s.ready, c.MetricsFrom, metrics},
+		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.ready, c.MetricsFrom, metrics},
 		Audit: log, AccessLog: o.Log, Metrics: measured, Now: o.Now,
 	}
 	f.Open()

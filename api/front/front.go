@@ -37,9 +37,9 @@ type Front struct {
 	Distribution *distribution.Door
 	// Layers makes and serves the signed URLs of layers.
 	Layers *Layers
-	// Operator answers /healthz, /readyz and /metrics.
-	Operator http.Handler
-	Audit    *audit.Log
+	// Health answers /healthz, /readyz and /metrics.
+	Health http.Handler
+	Audit  *audit.Log
 	// AccessLog takes one line for each request; nil for none.
 	AccessLog *slog.Logger
 	Metrics   *Metrics
@@ -94,7 +94,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.layer(x, r, path[len(layerPath):])
 	case path == "/healthz" || path == "/readyz" || path == "/metrics":
 		x.operation = path[1:]
-		f.Operator.ServeHTTP(&x.response, r)
+		f.Health.ServeHTTP(&x.response, r)
 	default:
 		f.aws(x, r)
 	}

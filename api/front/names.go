@@ -130,9 +130,7 @@ func (n *Names) Hosts(accounts []string) []string {
 		hosts = append(hosts, "api.ecr."+region+"."+n.Domain, "ecr."+region+"."+n.Domain, "sts."+region+"."+n.Domain)
 		for _, account := range accounts {
 			hosts = append(hosts, account+".dkr.ecr."+region+"."+n.Domain)
-			for _, suffix := range n.dualStack()[:1] {
-				hosts = append(hosts, account+".dkr-ecr."+region+"."+suffix)
-			}
+			hosts = append(hosts, account+".dkr-ecr."+region+"."+n.dualStack()[0])
 		}
 	}
 	return append(hosts, "iam."+n.Domain, "sts."+n.Domain)
@@ -146,9 +144,7 @@ func (n *Names) Wildcards() []string {
 	names := []string{n.Domain, "*." + n.Domain}
 	for _, region := range n.Regions {
 		names = append(names, "*.dkr.ecr."+region+"."+n.Domain, "*.dkr.ecr-fips."+region+"."+n.Domain, "api.ecr."+region+"."+n.Domain, "ecr."+region+"."+n.Domain, "sts."+region+"."+n.Domain)
-		for _, suffix := range n.dualStack()[:1] {
-			names = append(names, "*.dkr-ecr."+region+"."+suffix)
-		}
+		names = append(names, "*.dkr-ecr."+region+"."+n.dualStack()[0], "*.dkr-ecr-fips."+region+"."+n.dualStack()[0])
 	}
 	return names
 }

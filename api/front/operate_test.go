@@ -165,7 +165,7 @@ func TestOneRecordForAnUpload(t *testing.T) {
 func TestPanic(t *testing.T) {
 	s := start(t)
 	f := s.Handler().(*front.Front)
-	f.Operator = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	f.Health = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
 			io.WriteString(w, "half of an ans") //nolint:errcheck // it is about to panic
 		}

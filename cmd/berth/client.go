@@ -127,6 +127,7 @@ func (c caller) call(ctx context.Context, operation string, in, out any) error {
 		return fmt.Errorf("--endpoint: %q is not the URL of a server, such as http://127.0.0.1:5050", c.endpoint)
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("User-Agent", "berth")
 	req.Header.Set("X-Amz-Target", "Berth_20261122."+operation)
 	sum := sha256.Sum256(body)
 	if err := v4.NewSigner().SignHTTP(ctx, c.key, req, hex.EncodeToString(sum[:]), "berth", c.region, time.Now()); err != nil {

@@ -51,6 +51,9 @@ func (c *ServeCmd) greet(s *server.Server, urls []string) {
 	if s.First != nil {
 		fmt.Printf("\nThis is the first start: account %s was made, and the access key of its root user is in %s.\n", s.First.ID, file)
 	}
+	if _, err := os.Stat(file); err != nil {
+		fmt.Printf("\nIts accounts were made elsewhere, and so their keys are there: take the credentials file of the node that started first.\n")
+	}
 	fmt.Printf("\nTo use it, copy these two lines into a shell:\n\n")
 	fmt.Printf("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_ENDPOINT_URL=%s\n", quote(file), urls[0])
 	fmt.Printf("  export AWS_REGION=%s AWS_DEFAULT_REGION=%s%s\n", c.Regions[0], c.Regions[0], c.bundle())
