@@ -1,0 +1,60 @@
+package front_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/storage/audit"
+)
+
+// A refused sign-in is a call like any other: the audit says which key it was, from where, and that it was refused.
+func TestRefusedSignInsAreRecorded(t *testing.T) {
+	s := start(t)
+	resp, _ := s.Do(t, "Basic QVdTOm5vbnNlbnNl", http.MethodGet, path+"/tags/list", nil)
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Fatal(resp.Status)
+	}
+	if answer, body := call(t, s.Server, "{}"); answer.Code != http.StatusBadRequest || !strings.Contains(body, "UnrecognizedClientException") {
+		t.Fatalf("%d %s", answer.Code, body)
+	}
+	for action, key := range map[string]string{"ecr:SignIn": "", "ecr:UploadLayerPart": "AKIAAAAAAAAAAAAAAAAA"} {
+		var list []audit.Record // those of refusals are written in batches
+		eventually(t, func() bool { list = s.records(t, action); return len(list) > 0 })
+		if len(list) != 1 || list[0].Decision != "Deny" || list[0].Error == "" || list[0].AccessKeyID != key || list[0].RequestID == "" {
+			t.Errorf("%s: %+v, want one record of a refusal with key %q", action, list, key)
+		}
+	}
+}
+
+// Whom nobody knows gets no room for the body of a layer part, however well the request is formed (H54, H68).
+func TestStrangersGetNoRoomForLayers(t *testing.T) {
+	resp, body := call(t, berthtest.Start(t), `{"layerPartBlob":"`+strings.Repeat("A", 2<<20)+`"}`)
+	if resp.Code != http.StatusBadRequest || !strings.Contains(body, "larger than 1048576 bytes") {
+		t.Errorf("%d %s", resp.Code, body)
+	}
+}
+
+// call makes a well-formed call of UploadLayerPart with a key that does not exist.
+func call(t *testing.T, s *berthtest.Server, body string) (*httptest.ResponseRecorder, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, s.URL+"/", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "AmazonEC2ContainerRegistry_V20150921.UploadLayerPart")
+	sum := sha256.Sum256([]byte(body))
+	key := aws.Credentials{AccessKeyID: "AKIAAAAAAAAAAAAAAAAA", SecretAccessKey: "none"}
+	if err := v4.NewSigner().SignHTTP(t.Context(), key, r, hex.EncodeToString(sum[:]), "ecr", "us-east-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w, w.Body.String()
+}
