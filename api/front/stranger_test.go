@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/storage/audit"
 )
@@ -57,4 +58,19 @@ func call(t *testing.T, s *berthtest.Server, body string) (*httptest.ResponseRec
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
 	return w, w.Body.String()
+}
+
+// H14: a body of which a byte comes now and then is cut off too: each byte alone does not buy more time.
+func TestTricklingBodyIsCutOff(t *testing.T) {
+	s := start(t)
+	login := s.vendor.Login(t, "us-east-1")
+	s.Handler().(*front.Front).IdleBody = 200 * time.Millisecond
+	conn, _ := dial(t, s.Host)
+	write(t, conn, "PUT /v2/"+path+"/manifests/x HTTP/1.1\r\nHost: x\r\nAuthorization: "+login+"\r\nContent-Length: 1000000\r\n\r\n")
+	for { // the test's own time limit is the only clock
+		if _, err := conn.Write([]byte(" ")); err != nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
