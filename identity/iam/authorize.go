@@ -80,7 +80,16 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 		}
 		d.noteUse(c, action)
 	}
-	c.keys = conditionKeys{call: c, member: m, resource: r}
+	callers, owners, err := d.memberships(ctx, c.Principal.Account, r.Account)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	c.keys = conditionKeys{call: c, member: m, resource: r, callers: callers, owners: owners}
+	if c.Source != nil {
+		if c.keys.sources, err = d.memberOf(ctx, c.Source.Account); err != nil {
+			return policy.Decision{}, err
+		}
+	}
 	c.request = policy.Request{Principal: c.Principal, Action: action, Resource: r.ARN, ResourceAccount: r.Account, Context: &c.keys}
 	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, Trust: r.trust}
 	if m != nil {
@@ -89,7 +98,25 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 	if s := c.Session; s != nil {
 		c.set.Session, c.set.HasSession = s.policies, s.limited
 	}
+	if callers != nil {
+		c.set.SCP = callers.SCP
+	}
+	if owners != nil {
+		c.set.RCP = owners.RCP
+	}
+	if e := c.Endpoint; e != nil {
+		c.set.Endpoint, c.set.HasEndpoint = e.Policies, e.Limited
+	}
 	return policy.Evaluate(&c.request, &c.set), nil
+}
+
+// memberships are the organizations of the caller's account and of the resource's owner; "" as owner is the caller itself.
+func (d *Directory) memberships(ctx context.Context, caller, owner string) (callers, owners *Membership, err error) {
+	if callers, err = d.memberOf(ctx, caller); err != nil || owner == "" || owner == caller {
+		return callers, callers, err
+	}
+	owners, err = d.memberOf(ctx, owner)
+	return callers, owners, err
 }
 
 // describe notes who asks for what.

@@ -27,6 +27,10 @@ type Call struct {
 	// Secure says that the request came over TLS.
 	Secure             bool
 	UserAgent, Referer string
+	// Source is on whose behalf a service principal calls; nil for all other callers.
+	Source *Source
+	// Endpoint is the private endpoint that the request came through; nil for the public listeners.
+	Endpoint *Endpoint
 	// Host is the name by which the client reached this endpoint, for answers that say where to go on.
 	Host string
 

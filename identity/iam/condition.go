@@ -14,6 +14,8 @@ type conditionKeys struct {
 	call     *Call
 	member   *member // nil for callers that are no member of an account
 	resource *Resource
+	// The organizations of the caller's account, of the resource's owner, and of the account that a service acts for; nil without.
+	callers, owners, sources *Membership
 }
 
 func one(s string) policy.Value { return policy.Value{Present: true, One: s} }
@@ -27,6 +29,22 @@ func boolean(b bool) policy.Value {
 	return one("false")
 }
 
+// id is the organization's id; absent without an organization (ORG-6).
+func (m *Membership) id() policy.Value {
+	if m == nil {
+		return policy.Value{}
+	}
+	return one(m.Organization)
+}
+
+// paths is where in the organization the account is; absent without an organization (ORG-6).
+func (m *Membership) paths() policy.Value {
+	if m == nil {
+		return policy.Value{}
+	}
+	return policy.Value{Present: true, Multi: true, Many: m.Paths}
+}
+
 // Lookup answers key, which is in lower case.
 func (k *conditionKeys) Lookup(key string) policy.Value {
 	c, r, p := k.call, k.resource, k.call.Principal
@@ -35,8 +53,22 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		return one(c.Time.UTC().Format(time.RFC3339))
 	case "aws:epochtime":
 		return one(strconv.FormatInt(c.Time.Unix(), 10))
-	case "aws:sourceip":
-		return oneIf(c.sourceIP())
+	case "aws:sourceip": // an address behind a private endpoint is none that the world knows (IAMP-1.2)
+		if c.Endpoint == nil {
+			return oneIf(c.sourceIP())
+		}
+	case "aws:vpcsourceip":
+		if c.Endpoint != nil {
+			return oneIf(c.sourceIP())
+		}
+	case "aws:sourcevpce":
+		if c.Endpoint != nil {
+			return one(c.Endpoint.ID)
+		}
+	case "aws:sourcevpc":
+		if c.Endpoint != nil {
+			return oneIf(c.Endpoint.VPC)
+		}
 	case "aws:securetransport":
 		return boolean(c.Secure)
 	case "aws:useragent":
@@ -60,6 +92,28 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		if c.Session != nil {
 			return oneIf(c.Session.SourceIdentity)
 		}
+
+	case "aws:sourcearn":
+		if c.Source != nil {
+			return oneIf(c.Source.ARN)
+		}
+	case "aws:sourceaccount":
+		if c.Source != nil {
+			return oneIf(c.Source.Account)
+		}
+
+	case "aws:principalorgid":
+		return k.callers.id()
+	case "aws:principalorgpaths":
+		return k.callers.paths()
+	case "aws:resourceorgid":
+		return k.owners.id()
+	case "aws:resourceorgpaths":
+		return k.owners.paths()
+	case "aws:sourceorgid":
+		return k.sources.id()
+	case "aws:sourceorgpaths":
+		return k.sources.paths()
 
 	case "aws:resourceaccount":
 		if r.Account != "" {

@@ -27,6 +27,8 @@ type Directory struct {
 	seals   *seals
 	managed *awsManaged
 	epoch   *sql.Epoch // key: account id
+	// organization finds the membership of an account; nil without organizations.
+	organization func(ctx context.Context, account string) (*Membership, error)
 
 	credentials *otter.Cache[string, *credential]     // by access key id
 	passwords   *otter.Cache[string, *claims]         // by registry password
