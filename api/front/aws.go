@@ -15,6 +15,10 @@ import (
 const (
 	bodyMost  = 1 << 20  // bytes of a call whose operation is not known before its body is read (H54)
 	bodyFirst = 64 << 10 // bytes: room for a body before anything of it has come
+	// bodyUnsigned is how many bytes a call without a signature may have: a token of 20,000 characters and a session policy, both escaped (STS-10).
+	bodyUnsigned = 128 << 10
+	// mostUnsigned is how many of them are served at a time. Each costs the check of a signature or of a password, and anybody may ask for it.
+	mostUnsigned = 256
 )
 
 // aws answers a call of the AWS APIs, whichever service it is for: that is told by X-Amz-Target or Action and by the signature's scope, not by the host (API-2).
@@ -51,8 +55,12 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 		return door, err
 	}
 	var body []byte
+	most := int64(bodyMost)
+	if unsigned {
+		most = bodyUnsigned
+	}
 	if !isJSON {
-		if body, err = readBody(r, bodyMost); err != nil {
+		if body, err = readBody(r, most); err != nil {
 			return door, err
 		}
 	}
@@ -62,10 +70,10 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	}
 	service := f.service(target, signature)
 	switch {
-	case unsigned && service != nil:
-		return service, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	case unsigned && service != nil && err == nil:
+		return service, f.serveUnsigned(x, r, service, target, body)
 	case unsigned:
-		return door, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+		return door, errUnsigned()
 	case service == nil:
 		return door, fault.New(fault.UnknownOperation, "There is no such operation.")
 	}
@@ -76,15 +84,13 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	x.call.Region, x.call.AccessKeyID = signature.Region, signature.AccessKeyID
 	op, notServed := service.Find(target)
 	if op != nil {
-		x.operation = service.Model().SigningName + ":" + op.Name
-		x.call.Audit.Action = x.operation
+		x.named(service, op)
 	}
 	credential, unknown := f.Identity.Credential(r.Context(), signature.AccessKeyID, signature.SecurityToken, x.begin)
 	if unknown != nil && fault.As(unknown) == nil {
 		return service, unknown
 	}
 	if isJSON {
-		most := int64(bodyMost)
 		if op != nil && unknown == nil {
 			most = op.BodyLimit // strangers do not get room for layers
 		}
@@ -100,10 +106,51 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if notServed != nil {
 		return service, notServed
 	}
+	return service, f.perform(x, r, service, op, body)
+}
+
+// named notes which operation is called, for the log, the metrics and the audit.
+func (x *exchange) named(service *awswire.Service, op *awswire.Operation) {
+	x.operation = service.Model().SigningName + ":" + op.Name
+	x.call.Audit.Action = x.operation
+}
+
+func errUnsigned() error {
+	return fault.New(fault.MissingCredentials, "Missing Authentication Token")
+}
+
+// serveUnsigned answers a call that nobody signed: of an operation whose model asks for no signature, because what it is given proves who calls
+// (STS-10), and of no other. A signature that is there is judged like every other; only its absence is forgiven.
+func (f *Front) serveUnsigned(x *exchange, r *http.Request, service *awswire.Service, target awswire.Call, body []byte) error {
+	op, err := service.Find(target)
+	if err != nil || !op.Unsigned {
+		return errUnsigned()
+	}
+	x.door = service
+	x.call.Region = f.Names.endpointRegion(r.Host)
+	x.named(service, op)
+	if service.Model().Protocol == awswire.JSON {
+		if body, err = readBody(r, min(bodyUnsigned, op.BodyLimit)); err != nil {
+			f.note(x)
+			return err
+		}
+	}
+	select { // only now, with the body here: who sends slowly must not keep others out
+	case f.unsigned <- struct{}{}:
+		defer func() { <-f.unsigned }()
+	default:
+		f.note(x)
+		return fault.New(fault.Throttled, "Rate exceeded")
+	}
+	return f.perform(x, r, service, op, body)
+}
+
+// perform runs the operation and writes its result.
+func (f *Front) perform(x *exchange, r *http.Request, service *awswire.Service, op *awswire.Operation, body []byte) error {
 	in, err := op.Decode(r, body)
 	if err != nil {
 		f.note(x)
-		return service, err
+		return err
 	}
 	out, err := op.Call(iam.With(r.Context(), &x.call), in)
 	f.note(x)
@@ -111,9 +158,9 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 		if known := fault.As(err); known != nil && x.call.Audit.Error == "" {
 			x.call.Audit.Error = string(known.Code)
 		}
-		return service, err
+		return err
 	}
-	return service, service.WriteResult(&x.response, op, out, x.call.RequestID)
+	return service.WriteResult(&x.response, op, out, x.call.RequestID)
 }
 
 // note fills the audit record of a call that asked for no permission, or was refused before it could.

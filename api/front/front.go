@@ -47,12 +47,14 @@ type Front struct {
 	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.
 	IdleBody time.Duration
 
-	keys *sigv4.Keys
+	keys     *sigv4.Keys
+	unsigned chan struct{} // one place for each call without a signature that is served
 }
 
 // Open prepares f for serving.
 func (f *Front) Open() {
 	f.keys = sigv4.NewKeys(4096)
+	f.unsigned = make(chan struct{}, mostUnsigned)
 	if f.Now == nil {
 		f.Now = time.Now
 	}

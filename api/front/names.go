@@ -94,6 +94,17 @@ func (n *Names) dualStack() []string {
 	return []string{"on." + n.Domain}
 }
 
+// endpointRegion is the region of the AWS endpoint that a host names (sts.us-west-2.…), which a call without a signature tells in no other way; us-east-1
+// for hosts that name none, as the global endpoints are (STS-1).
+func (n *Names) endpointRegion(host string) string {
+	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
+		if n.Serves(label) {
+			return label
+		}
+	}
+	return "us-east-1"
+}
+
 // URI is what an image reference begins with: host and, in the path form, account and region; then the repository's name. host is that of the request that
 // asks, so that what is answered can be pushed to as it is, from where it was asked.
 func (n *Names) URI(account, region, name, host string) string {

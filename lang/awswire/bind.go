@@ -30,6 +30,8 @@ type Operation struct {
 	Served bool
 	// BodyLimit is how many bytes a request body of this operation may need (H54). It is 1 MiB, and more where the model lets a member be large: a layer part, a manifest.
 	BodyLimit int64
+	// Unsigned tells that the model asks for no signature ("authtype": "none"): what such an operation is given proves who calls (STS-10).
+	Unsigned bool
 
 	model         *Model
 	resultWrapper string
@@ -71,7 +73,7 @@ func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) 
 	}
 	s := newService(m, errors)
 	for name, op := range m.operations {
-		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, model: m, resultWrapper: op.resultWrapper}
+		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, Unsigned: op.unsigned, model: m, resultWrapper: op.resultWrapper}
 	}
 	for operation, members := range b.unchecked {
 		for _, member := range members {

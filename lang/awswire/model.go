@@ -60,6 +60,7 @@ type operationModel struct {
 	name          string
 	input, output *shape // nil when the operation has none
 	resultWrapper string
+	unsigned      bool
 }
 
 type kind uint8
@@ -125,6 +126,7 @@ type rawModel struct {
 	}
 	Operations map[string]struct {
 		Input, Output *struct{ Shape, ResultWrapper string }
+		AuthType      string
 	}
 	Shapes map[string]struct {
 		Type               string
@@ -199,7 +201,7 @@ func parseModel(service string, data []byte) (*Model, error) {
 		s.element = ref{wire: element.LocationName, shape: m.shapes[element.Shape]}
 	}
 	for name, r := range raw.Operations {
-		op := operationModel{name: name}
+		op := operationModel{name: name, unsigned: r.AuthType == "none"}
 		if r.Input != nil {
 			op.input = m.shapes[r.Input.Shape]
 		}

@@ -96,3 +96,20 @@ func BenchmarkLoad(b *testing.B) {
 		})
 	}
 }
+
+// Whether an operation is called without a signature is said by its model alone (STS-10): a mistake here would open it to everybody.
+func TestUnsigned(t *testing.T) {
+	want := []string{"sts.AssumeRoleWithSAML", "sts.AssumeRoleWithWebIdentity"}
+	var got []string
+	for _, service := range services(t) {
+		for name, op := range load(t, service).operations {
+			if op.unsigned && service != "berth" {
+				got = append(got, service+"."+name)
+			}
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("unsigned are %v, want %v", got, want)
+	}
+}
