@@ -227,7 +227,7 @@ func (f *Front) verify(x *exchange, r *http.Request, s *sigv4.Signature, credent
 	} else if err != nil {
 		return err
 	}
-	x.call.Principal, x.call.Session = credential.Principal, credential.Session
+	x.call.SignedBy(credential)
 	return nil
 }
 

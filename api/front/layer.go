@@ -113,7 +113,8 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 	if err != nil {
 		return err
 	}
-	x.call.Principal, x.call.Session, x.call.AccessKeyID, x.call.Region = credential.Principal, credential.Session, credential.AccessKeyID, g.Region
+	x.call.SignedBy(credential)
+	x.call.Region = g.Region
 	ctx := iam.With(r.Context(), &x.call)
 	repo, err := f.Registry.Open(ctx, registry.Ref{Account: g.Account, Region: g.Region, Name: g.Name}, "ecr:GetDownloadUrlForLayer")
 	if err != nil {

@@ -11,8 +11,12 @@ import (
 	"github.com/berth-registry/berth/identity/iam"
 )
 
-// mostAuthorization bounds the header that is decoded: a registry password is at most a kilobyte (H71).
-const mostAuthorization = 2048
+const (
+	// mostAuthorization bounds in bytes the header that is decoded: that of a password of a session with as many tags and policies as there may be (H71).
+	mostAuthorization = 11 << 10
+	// usualAuthorization is what nearly every password has room in, so that decoding it takes none from the heap.
+	usualAuthorization = 2048
+)
 
 // registry answers a container client. path is what follows /v2/.
 func (f *Front) registry(x *exchange, r *http.Request, path string) {
@@ -74,8 +78,12 @@ func (f *Front) signIn(x *exchange, r *http.Request, region string) error {
 		return fault.New(fault.MissingCredentials, "Not Authorized")
 	}
 	encoded := values[0][len(scheme):]
-	var room [mostAuthorization]byte
-	n, err := base64.StdEncoding.Decode(room[:], []byte(encoded))
+	var usual [usualAuthorization]byte
+	room := usual[:]
+	if len(encoded) > len(room) {
+		room = make([]byte, len(encoded))
+	}
+	n, err := base64.StdEncoding.Decode(room, []byte(encoded))
 	if err != nil {
 		return fault.New(fault.UnknownCredentials, "Not Authorized")
 	}
@@ -87,7 +95,7 @@ func (f *Front) signIn(x *exchange, r *http.Request, region string) error {
 	if err != nil {
 		return err
 	}
-	x.call.Principal, x.call.Session, x.call.AccessKeyID = credential.Principal, credential.Session, credential.AccessKeyID
+	x.call.SignedBy(credential)
 	return nil
 }
 

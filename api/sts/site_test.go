@@ -110,9 +110,9 @@ func (s *site) serve(service *awswire.Service, keys *sigv4.Keys, r *http.Request
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := op.Call(iam.With(r.Context(), &iam.Call{
-		Principal: c.Principal, Session: c.Session, AccessKeyID: c.AccessKeyID, Time: now, Region: "us-east-1", SourceIP: netip.MustParseAddr("192.0.2.1"),
-	}), in)
+	who := &iam.Call{Time: now, Region: "us-east-1", SourceIP: netip.MustParseAddr("192.0.2.1")}
+	who.SignedBy(c)
+	out, err := op.Call(iam.With(r.Context(), who), in)
 	return op, out, err
 }
 

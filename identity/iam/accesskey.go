@@ -121,12 +121,7 @@ func (d *Directory) UpdateAccessKey(ctx context.Context, userName, id string, ac
 // DeleteAccessKey deletes a key: it, its sessions and its registry passwords are unknown at the next request (API-15, H69, H70).
 func (d *Directory) DeleteAccessKey(ctx context.Context, userName, id string) error {
 	return d.changeKey(ctx, "iam:DeleteAccessKey", userName, id, func(tx *sql.Tx, owner string) (int64, error) {
-		n, err := tx.Exec(`DELETE FROM iam_access_key WHERE id = $1 AND owner = $2`, id, owner)
-		if err != nil || n == 0 {
-			return n, err
-		}
-		_, err = tx.Exec(`DELETE FROM iam_session WHERE owner = $1 AND issuer = $2`, owner, id)
-		return n, err
+		return tx.Exec(`DELETE FROM iam_access_key WHERE id = $1 AND owner = $2`, id, owner)
 	})
 }
 

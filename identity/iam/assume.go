@@ -91,12 +91,13 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	if details.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, &in); err != nil {
 		return nil, err
 	}
-	details.Policy = in.Policy
+	details.Policy, details.Name, details.SourceIdentity = in.Policy, in.SessionName, in.SourceIdentity
 	packed, err := packedPercent(&in, details)
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.insertSession(ctx, a.Account, role.id, c.AccessKeyID, in.SessionName, in.SourceIdentity, *details, lifetime)
+	details.Kind, details.Owner = ofRole, role.id
+	t, err := d.startSession(ctx, a.Account, *details, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (c *Call) refuse(message string) error {
 
 // authorizeAssume asks the role's trust policy, and the caller's own policies where it must, for each action that the request is (IAMP-3: tags and a source identity
 // are actions of their own), and returns the longest session that the role allows.
-func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sessionDetails) (most time.Duration, err error) {
+func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sealedSession) (most time.Duration, err error) {
 	var trust string
 	var seconds int64
 	err = d.db.Row(ctx, `SELECT trust, max_session FROM iam_role WHERE id = $1`, sql.Args(role.id), &trust, &seconds)
@@ -185,14 +186,14 @@ func (c *Call) sessionLifetime(wanted, most time.Duration) (time.Duration, error
 }
 
 // sessionDetails works out the session's tags and source identity: those asked for, and those that the calling session passes on (STS-8).
-func (c *Call) sessionDetails(in *AssumeRole) (*sessionDetails, error) {
+func (c *Call) sessionDetails(in *AssumeRole) (*sealedSession, error) {
 	if err := checkTags(in.Tags); err != nil {
 		if fault.Is(err, fault.LimitExceeded) {
 			return nil, invalidValue(strconv.Itoa(len(in.Tags)), "tags", "Member must have length less than or equal to "+strconv.Itoa(mostTags))
 		}
 		return nil, err
 	}
-	details := &sessionDetails{Tags: tagMap(in.Tags)}
+	details := &sealedSession{Tags: tagMap(in.Tags)}
 	asked := map[string]bool{}
 	for _, t := range in.Tags {
 		asked[fold(t.Key)] = true
@@ -249,7 +250,7 @@ func (d *Directory) sessionPolicies(ctx context.Context, account string, in *Ass
 }
 
 // packedPercent measures the session policies and tags against their room. AWS packs them in a way that it does not publish; here characters count.
-func packedPercent(in *AssumeRole, details *sessionDetails) (int, error) {
+func packedPercent(in *AssumeRole, details *sealedSession) (int, error) {
 	size := len(in.Policy)
 	for _, p := range in.PolicyARNs {
 		size += len(p)

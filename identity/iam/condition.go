@@ -92,6 +92,10 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		if c.Session != nil {
 			return oneIf(c.Session.SourceIdentity)
 		}
+	case "aws:federatedprovider":
+		if c.Session != nil {
+			return oneIf(c.Session.Provider)
+		}
 
 	case "aws:sourcearn":
 		if c.Source != nil {
@@ -141,6 +145,11 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 	}
 	if v, ok := r.lists[key]; ok && len(v) > 0 {
 		return policy.Value{Present: true, Multi: true, Many: v}
+	}
+	if c.Session != nil {
+		if v, ok := c.Session.Claims[key]; ok {
+			return policy.Value{Present: true, One: v.One, Multi: v.Many != nil, Many: v.Many}
+		}
 	}
 	return policy.Value{}
 }

@@ -55,7 +55,7 @@ type Options struct {
 // The most that each cache keeps. An entry of credentials or members is some kilobytes with its policies' share.
 const (
 	mostCredentials = 20_000
-	mostPasswords   = 10_000
+	mostPasswords   = 32 << 20 // bytes: a password of a session has up to 8 KiB, and what is read of it as much again
 	mostMembers     = 20_000
 	mostCompiled    = 5_000
 )
@@ -78,11 +78,13 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 	d := &Directory{
 		db: db, log: log, options: o, epoch: db.Epoch("identity"),
 		credentials: otter.Must(&otter.Options[string, *credential]{MaximumSize: mostCredentials}),
-		passwords:   otter.Must(&otter.Options[string, *claims]{MaximumSize: mostPasswords}),
-		members:     otter.Must(&otter.Options[string, *member]{MaximumSize: mostMembers}),
-		compiled:    otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
-		uses:        otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
-		stop:        make(chan struct{}), done: make(chan struct{}),
+		passwords: otter.Must(&otter.Options[string, *claims]{
+			MaximumWeight: mostPasswords, Weigher: func(password string, _ *claims) uint32 { return uint32(len(password)) + 1024 },
+		}),
+		members:  otter.Must(&otter.Options[string, *member]{MaximumSize: mostMembers}),
+		compiled: otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
+		uses:     otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
+		stop:     make(chan struct{}), done: make(chan struct{}),
 	}
 	d.pending.uses = map[string]lastUse{}
 	if d.seals, err = openSeals(ctx, db, o.Now()); err != nil {
@@ -101,23 +103,17 @@ func (d *Directory) Close() {
 	<-d.done
 }
 
-const (
-	flushUsesEvery = time.Second
-	sweepEvery     = 10 * time.Minute
-)
+const flushUsesEvery = time.Second
 
 func (d *Directory) run() {
 	defer close(d.done)
-	flush, sweep := time.NewTicker(flushUsesEvery), time.NewTicker(sweepEvery)
+	flush := time.NewTicker(flushUsesEvery)
 	defer flush.Stop()
-	defer sweep.Stop()
 	ctx := context.Background()
 	for {
 		select {
 		case <-flush.C:
 			d.flushUses(ctx)
-		case <-sweep.C:
-			d.sweepSessions(ctx)
 		case <-d.stop:
 			d.flushUses(ctx)
 			return

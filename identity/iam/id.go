@@ -70,13 +70,6 @@ func newSecret() string {
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// newToken returns a session token: 192 characters of the base64 alphabet, opaque to everybody.
-func newToken() string {
-	var b [144]byte
-	rand.Read(b[:])
-	return base64.StdEncoding.EncodeToString(b[:])
-}
-
 // newAccountID returns twelve random digits of which the first is not 0, so that no tool loses it by reading a number.
 func newAccountID() string {
 	for {

@@ -36,8 +36,8 @@ func (d *Directory) memberOf(ctx context.Context, account string) (*Membership, 
 
 // Source is on whose behalf a service principal calls: what makes it possible to refuse a confused deputy (IAMP-1.2: aws:SourceArn, aws:SourceAccount).
 type Source struct {
-	ARN     string // "" if the service named no resource
-	Account string // "" if the service named no account
+	ARN     string `json:"a,omitempty"` // "" if the service named no resource
+	Account string `json:"n,omitempty"` // "" if the service named no account
 }
 
 // Endpoint is the private endpoint through which a request came: a listener that the configuration declares as one (IAMP-1.2: aws:SourceVpce).

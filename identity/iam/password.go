@@ -3,44 +3,55 @@ package iam
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
 )
 
-// claims are what a registry password says: whose key or session asked for it, where, and until when it works. It says nothing of what is allowed:
-// that is read at each request, as is whether the key or session still stands (API-33, H70). Its form is the JSON of this struct, sealed, and in
-// base64url: at most a few hundred bytes, and without a colon, at which some clients split.
+// claims are what a registry password says: whose key or session asked for it, where, and until when it works. It says nothing of what a user or role may:
+// that is read at each request, as is whether the key or session still stands (API-33, H70). Of a session it holds what the session token holds, but for the
+// secret: a session is stored nowhere else. Its form is the JSON of this struct, sealed, and in base64url, so without a colon, at which some clients split:
+// a few hundred bytes for a key, and for a session with many tags and a long policy up to mostPassword.
 type claims struct {
-	AccessKeyID string `json:"k"`
-	Owner       string `json:"o"` // unique id of the user or role, account id of a root user
-	Region      string `json:"r"`
-	Expires     int64  `json:"e"` // seconds since 1970
+	AccessKeyID string         `json:"k,omitempty"` // of a long-term key
+	Owner       string         `json:"o,omitempty"` // CallerID of its owner
+	Session     *sealedSession `json:"s,omitempty"`
+	Source      *Source        `json:"z,omitempty"` // on whose behalf a service asked with a long-term key
+	Region      string         `json:"r"`
+	Expires     int64          `json:"e"` // seconds since 1970
 
 	current atomic.Pointer[credential]
 }
 
 const (
 	passwordPurpose = "registry password" // a sealed secret of another kind does not open as a password
-	mostPassword    = 1024                // bytes; longer ones are refused unread (H71)
+	mostPassword    = 8192                // bytes; longer ones are refused unread (H71)
 )
 
 // Password makes a registry password for the caller of ctx, for the registries of region, and says until when it works: Options.TokenLifetime, but
-// never beyond the caller's session (API-31..33).
+// never beyond the caller's session (API-31..33). It stands for the caller with its session: session policies, tags, source identity, the time of issue, and
+// on whose behalf a service acts, count at each use (IAMP-1.2).
 func (d *Directory) Password(ctx context.Context, region string) (password string, expires time.Time, err error) {
 	c := From(ctx)
-	if c.Principal == nil || c.Principal.ID == "" || c.AccessKeyID == "" {
+	if c.Principal == nil || c.AccessKeyID == "" {
 		return "", time.Time{}, fault.New(fault.MissingCredentials, "Missing Authentication Token")
 	}
 	expires = d.options.Now().Add(d.options.TokenLifetime)
-	if c.Session != nil && c.Session.Expires.Before(expires) {
-		expires = c.Session.Expires
+	p := &claims{Region: region}
+	if s := c.Session; s != nil {
+		if s.Expires.Before(expires) {
+			expires = s.Expires
+		}
+		session := *s.sealed
+		session.Secret = ""
+		p.Session = &session
+	} else {
+		p.AccessKeyID, p.Owner, p.Source = c.AccessKeyID, c.CallerID(), c.Source
 	}
 	expires = expires.Truncate(time.Second).UTC()
-	text, err := json.Marshal(&claims{AccessKeyID: c.AccessKeyID, Owner: c.Principal.ID, Region: region, Expires: expires.Unix()})
+	p.Expires = expires.Unix()
+	text, err := marshal(p)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -55,8 +66,8 @@ func (d *Directory) Password(ctx context.Context, region string) (password strin
 func (d *Directory) SignIn(ctx context.Context, password, region string, now time.Time) (*Credential, error) {
 	p, ok := d.passwords.GetIfPresent(password)
 	if !ok {
-		var err error
-		if p, err = d.openPassword(password); err != nil {
+		p = &claims{}
+		if err := d.unseal(password, mostPassword, passwordPurpose, p); err != nil {
 			return nil, err
 		}
 	}
@@ -66,11 +77,8 @@ func (d *Directory) SignIn(ctx context.Context, password, region string, now tim
 	c := p.current.Load()
 	if c == nil || !d.epoch.Current(c.account, c.stamp) {
 		var err error
-		if c, err = d.credential(ctx, p.AccessKeyID); err != nil {
+		if c, err = d.bearer(ctx, p); err != nil {
 			return nil, err
-		}
-		if c.Principal.ID != p.Owner {
-			return nil, errUnknown()
 		}
 		p.current.Store(c)
 	}
@@ -84,21 +92,22 @@ func (d *Directory) SignIn(ctx context.Context, password, region string, now tim
 	return &c.Credential, nil
 }
 
-func (d *Directory) openPassword(password string) (*claims, error) {
-	if len(password) > mostPassword || strings.ContainsAny(password, "\r\n") { // the decoder skips line ends: one password must not have many spellings
-		return nil, errUnknown()
+// bearer reads whom a password stands for at this moment.
+func (d *Directory) bearer(ctx context.Context, p *claims) (*credential, error) {
+	if p.Session != nil {
+		return d.session(ctx, p.Session)
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(password)
+	c, err := d.longTerm(ctx, p.AccessKeyID)
 	if err != nil {
+		return nil, err
+	}
+	if (&Call{Principal: c.Principal}).CallerID() != p.Owner {
 		return nil, errUnknown()
 	}
-	text, err := d.seals.open(sealed, passwordPurpose)
-	if err != nil {
-		return nil, errUnknown()
+	if p.Source == nil {
+		return c, nil
 	}
-	p := &claims{}
-	if err := json.Unmarshal(text, p); err != nil {
-		return nil, errUnknown()
-	}
-	return p, nil
+	acting := *c
+	acting.Source = p.Source
+	return &acting, nil
 }

@@ -246,6 +246,6 @@ func (d *Directory) DeleteRole(ctx context.Context, name string) error {
 		if err := e.bare(tx); err != nil {
 			return err
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_session WHERE owner = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
+		return execAll(tx, e.id, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
 	})
 }

@@ -1,15 +1,87 @@
 package iam
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/arn"
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Session is a temporary session: of a role (AssumeRole), of a user or root user (GetSessionToken, a sign-in), of a federated user (GetFederationToken), or of
+// a service. It is shared and must not be changed.
+type Session struct {
+	ID              string // the access key id, ASIA…
+	Name            string // RoleSessionName, or the federated user's name; "" for GetSessionToken
+	SourceIdentity  string
+	Issued, Expires time.Time
+	// Tags are the session's own tags; Transitive names those that a session assumed from this one inherits.
+	Tags       map[string]string
+	Transitive []string
+	// Provider is the identity provider that vouched for the caller, as aws:FederatedProvider has it; "" for none. Claims are the condition keys that follow
+	// from its token ("token.example.com:sub"), by their names in lower case.
+	Provider string
+	Claims   map[string]Claim
+
+	foldedTags map[string]string // keys in lower case
+	policies   []policy.Attached // session policies
+	limited    bool              // there are session policies
+	sealed     *sealedSession    // what a registry password of the session has to say
+}
+
+// Claim is the value of a condition key: One of a key with one value, Many of a key with many.
+type Claim struct {
+	One  string   `json:"o,omitempty"`
+	Many []string `json:"m,omitempty"`
+}
+
+// sessionKind says whose a session is.
+type sessionKind string
+
+const (
+	ofRole      sessionKind = "role"      // AssumeRole, AssumeRoleWithWebIdentity
+	ofUser      sessionKind = "user"      // GetSessionToken, a sign-in: the user or root user itself
+	ofFederated sessionKind = "federated" // GetFederationToken
+	ofService   sessionKind = "service"
+)
+
+// sealedSession is all that berth knows of a session. It is not stored: the session token is this, as JSON, sealed, and so is, without the secret, each
+// registry password that the session gets. So a session costs no row, and works on every node that has the sealing keys.
+//
+// To make a session, authorise it, fill in everything above Secret, and call startSession. What may be taken away from a session later is not in it but is
+// read when it is used, under the epoch of the account: the owner must stand, the issuer must stand (see issuerStands), policies named by id have their
+// present text, and the policies of the owner are those of the moment. A changed trust policy does not end a session; aws:TokenIssueTime can.
+type sealedSession struct {
+	Kind  sessionKind `json:"t"`
+	Owner string      `json:"o"` // unique id of the user, role or service; the account of a root user
+	// Issuer is the credential that the session falls with, as issuerStands knows them; "" if it falls only with its owner, as sessions of roles do.
+	Issuer         string            `json:"i,omitempty"`
+	Name           string            `json:"n,omitempty"`
+	SourceIdentity string            `json:"d,omitempty"`
+	Policy         string            `json:"p,omitempty"` // the inline session policy
+	PolicyIDs      []string          `json:"m,omitempty"` // managed session policies
+	Tags           map[string]string `json:"g,omitempty"` // with those inherited
+	Transitive     []string          `json:"v,omitempty"` // keys of tags that are passed on
+	Provider       string            `json:"f,omitempty"`
+	Claims         map[string]Claim  `json:"c,omitempty"`
+	Source         *Source           `json:"z,omitempty"` // on whose behalf a service acts
+
+	Secret  string `json:"s,omitempty"`
+	ID      string `json:"k"` // access key id, which tells the account
+	Issued  int64  `json:"a"` // seconds since 1970
+	Expires int64  `json:"e"`
+}
+
+const (
+	tokenPurpose = "session token" // a sealed secret of another kind does not open as a session token
+	// mostToken is the longest session token in bytes; longer ones are refused unread. It leaves room for what a registry password says besides (mostPassword).
+	mostToken = 7680
 )
 
 // TemporaryCredentials are what a new session signs with. The secret and the token are shown only here.
@@ -18,33 +90,23 @@ type TemporaryCredentials struct {
 	Expires                    time.Time
 }
 
-// insertSession makes a session and its row. A session changes nothing that is cached.
-func (d *Directory) insertSession(ctx context.Context, account, owner, issuer, name, sourceIdentity string, details sessionDetails, lifetime time.Duration) (*TemporaryCredentials, error) {
+// startSession makes credentials of a session of account that lasts so long, and writes the audit record of the call: who got credentials is on record before
+// they are. Faults: AccessDenied if the owner is gone, PackedPolicyTooLarge if policies, tags and claims are more than a token may carry.
+func (d *Directory) startSession(ctx context.Context, account string, s sealedSession, lifetime time.Duration) (*TemporaryCredentials, error) {
 	now := d.options.Now()
-	t := &TemporaryCredentials{Secret: newSecret(), Token: newToken(), Expires: now.Add(lifetime).Truncate(time.Second).UTC()}
-	text, err := json.Marshal(details)
+	s.ID, s.Secret = newAccessKeyID(temporaryPrefix, account), newSecret()
+	s.Issued, s.Expires = now.Unix(), now.Add(lifetime).Unix()
+	text, err := marshal(&s)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(t.Token))
+	token := base64.RawURLEncoding.EncodeToString(d.seals.seal(text, tokenPurpose))
+	if len(token) > mostToken {
+		return nil, fault.New(fault.PackedPolicyTooLarge, "Packed policy consumes %d%% of allotted space, please use smaller policy.", max(101, 100*len(token)/mostToken))
+	}
 	c := From(ctx)
 	err = d.db.Write(ctx, func(tx *sql.Tx) error {
-		if err := ownerStands(tx, account, owner); err != nil {
-			return err
-		}
-		for { // the id has 39 random bits: one that is taken comes by sometimes
-			t.AccessKeyID = newAccessKeyID(temporaryPrefix, account)
-			n, err := count(tx, `SELECT COUNT(*) FROM iam_session WHERE id = $1`, t.AccessKeyID)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				break
-			}
-		}
-		if _, err := tx.Exec(`INSERT INTO iam_session (id, account, owner, issuer, name, source_identity, secret, token, details, issued, expires)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, t.AccessKeyID, account, owner, issuer, name, sourceIdentity,
-			d.seals.seal([]byte(t.Secret), t.AccessKeyID), sum[:], string(text), sql.Micros(now), sql.Micros(t.Expires)); err != nil {
+		if err := ownerStands(tx, s.Kind, s.Owner); err != nil {
 			return err
 		}
 		return d.log.Write(tx, &c.Audit)
@@ -53,84 +115,119 @@ func (d *Directory) insertSession(ctx context.Context, account, owner, issuer, n
 		return nil, err
 	}
 	c.Recorded = true
-	return t, nil
+	return &TemporaryCredentials{AccessKeyID: s.ID, Secret: s.Secret, Token: token, Expires: time.Unix(s.Expires, 0).UTC()}, nil
 }
 
-// ownerStands fails if the user, role or account of a new session was deleted since it was authorised.
-func ownerStands(tx *sql.Tx, account, owner string) error {
+// marshal is the JSON of what is sealed, without the detours that HTML would need: a policy that is full of "<" would take six times its room.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// unseal opens what was sealed for a purpose and written in base64url, at most so many characters of it, into v.
+func (d *Directory) unseal(text string, most int, purpose string, v any) error {
+	if len(text) > most || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends: one token must not have many spellings
+		return errUnknown()
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return errUnknown()
+	}
+	opened, err := d.seals.open(sealed, purpose)
+	if err != nil || json.Unmarshal(opened, v) != nil {
+		return errUnknown()
+	}
+	return nil
+}
+
+// ownerStands fails if the owner of a new session was deleted since it was authorised.
+func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	table := "iam_account"
 	if k, ok := kindOfID(owner); ok {
 		table = k.table()
 	}
 	n, err := count(tx, `SELECT COUNT(*) FROM `+table+` WHERE id = $1`, owner)
 	if err == nil && n == 0 {
-		err = fault.New(fault.AccessDenied, "The user or role of account %s does not exist any more", account)
+		err = fault.New(fault.AccessDenied, "The %s of the session does not exist any more", kind)
 	}
 	return err
 }
 
-// Identity is who a caller is, in the words of GetCallerIdentity (STS-5).
-type Identity struct{ ARN, UserID, Account string }
-
-// CallerIdentity says who the caller of ctx is. No policy can forbid it.
-func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
-	c := From(ctx)
-	if c.Principal == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
-	}
-	c.describe("sts:GetCallerIdentity", &Resource{ARN: "*"})
-	d.noteUse(c, "sts:GetCallerIdentity")
-	id, _ := policy.PrincipalValue(c.Principal, "aws:userid")
-	return &Identity{ARN: c.Principal.ARN, UserID: id.One, Account: c.Principal.Account}, nil
-}
-
-// SessionToken says how a session of the caller itself shall be.
-type SessionToken struct {
-	Lifetime  time.Duration // 0 is twelve hours, for the root user one hour
-	TokenCode string        // of a device for multi-factor authentication, which berth does not have
-}
-
-// SessionToken makes a session of the calling user or root user itself: it may do what the user may (STS-9).
-// Faults: AccessDenied for a caller that is a session, Validation.
-func (d *Directory) SessionToken(ctx context.Context, in SessionToken) (*TemporaryCredentials, error) {
-	c, lifetime := From(ctx), in.Lifetime
-	if err := d.Authorize(ctx, "sts:GetSessionToken", &Resource{ARN: "*"}); err != nil { // it needs no Allow, but heeds a Deny (IAMP-3)
-		return nil, err
-	}
-	if c.Session != nil || c.Principal.Type != policy.User && c.Principal.Type != policy.Root {
-		return nil, c.refuse("Cannot call GetSessionToken with session credentials")
-	}
-	if in.TokenCode != "" {
-		return nil, c.refuse(badTokenCode)
-	}
-	most := 36 * time.Hour
-	if c.Principal.Type == policy.Root {
-		most = time.Hour
-	}
-	if lifetime == 0 {
-		lifetime = min(12*time.Hour, most)
-	}
-	if c.Principal.Type == policy.Root {
-		lifetime = min(lifetime, most) // AWS shortens a root user's session instead of refusing it
-	}
-	if lifetime < 15*time.Minute || lifetime > most {
-		return nil, invalidValue(strconv.Itoa(int(lifetime/time.Second)), "durationSeconds", "Member must have value between 900 and 129600")
-	}
-	return d.insertSession(ctx, c.Principal.Account, c.Principal.ID, c.AccessKeyID, "", "", sessionDetails{}, lifetime)
-}
-
-// AccessKeyAccount returns the account that an access key belongs to, which its id says (STS-11). Faults: AccessDenied, Validation.
-func (d *Directory) AccessKeyAccount(ctx context.Context, accessKeyID string) (string, error) {
-	if err := d.Authorize(ctx, "sts:GetAccessKeyInfo", &Resource{ARN: "*"}); err != nil {
-		return "", err
-	}
-	account, ok := accountOfKey(accessKeyID)
-	if ok {
-		if _, err := d.Account(ctx, account); err == nil {
-			return account, nil
-		} else if !fault.Is(err, fault.NoSuchEntity) {
-			return "", err
+// issuerStands is ErrNoRows unless the credential that a session falls with still stands: an access key of the owner that is active. A further kind of
+// issuer, such as a sign-in that falls with its password, is a further prefix here; what takes it away must change the epoch of the account.
+func issuerStands(tx *sql.Tx, owner, issuer string) error {
+	switch {
+	case issuer == "":
+		return nil
+	case strings.HasPrefix(issuer, longTermPrefix):
+		var active bool
+		if err := tx.Row(`SELECT active FROM iam_access_key WHERE id = $1 AND owner = $2`, sql.Args(issuer, owner), &active); err != nil || active {
+			return err
 		}
 	}
-	return "", fault.New(fault.Validation, "The access key ID %s is not valid", accessKeyID)
+	return sql.ErrNoRows
+}
+
+// readSession fills c with the session s as it is at this moment, or answers ErrNoRows if its owner or issuer is gone.
+func (d *Directory) readSession(tx *sql.Tx, c *credential, s *sealedSession) error {
+	if err := issuerStands(tx, s.Owner, s.Issuer); err != nil {
+		return err
+	}
+	var err error
+	if c.Principal, err = readSessionPrincipal(tx, c.account, s); err != nil {
+		return err
+	}
+	c.Secret = s.Secret
+	c.Session = &Session{
+		ID: s.ID, Name: s.Name, SourceIdentity: s.SourceIdentity, Issued: time.Unix(s.Issued, 0).UTC(), Expires: time.Unix(s.Expires, 0).UTC(),
+		Tags: s.Tags, Transitive: s.Transitive, Provider: s.Provider, Claims: s.Claims,
+		limited: s.Policy != "" || len(s.PolicyIDs) > 0, sealed: s, foldedTags: make(map[string]string, len(s.Tags)),
+	}
+	for k, v := range s.Tags {
+		c.Session.foldedTags[strings.ToLower(k)] = v
+	}
+	if s.Policy != "" {
+		p, err := d.compile(s.Policy)
+		if err != nil {
+			return err
+		}
+		c.Session.policies = append(c.Session.policies, policy.Attached{Name: "session policy", Policy: p})
+	}
+	managed, err := d.managedPolicies(tx, s.PolicyIDs)
+	c.Session.policies = append(c.Session.policies, managed...)
+	return err
+}
+
+func readSessionPrincipal(tx *sql.Tx, account string, s *sealedSession) (*policy.Principal, error) {
+	switch s.Kind {
+	case ofUser:
+		return readPrincipal(tx, account, s.Owner)
+	case ofFederated:
+		p, err := readPrincipal(tx, account, s.Owner)
+		if err != nil {
+			return nil, err
+		}
+		return &policy.Principal{
+			Type: policy.FederatedUser, ARN: federatedARN(account, s.Name), Account: account, ID: s.Owner, UserID: account + ":" + s.Name, UserARN: p.ARN,
+		}, nil
+	case ofRole:
+		var name, path string
+		err := tx.Row(`SELECT name, path FROM iam_role WHERE id = $1 AND account = $2`, sql.Args(s.Owner, account), &name, &path)
+		return &policy.Principal{
+			Type: policy.AssumedRole, ARN: sessionARN(account, name, s.Name), Account: account, ID: s.Owner, UserID: s.Owner + ":" + s.Name,
+			RoleARN: arn.IAM(account, "role"+path+name), ServiceLinked: strings.HasPrefix(path, serviceRolePath),
+		}, err
+	}
+	return nil, sql.ErrNoRows
+}
+
+func sessionARN(account, role, session string) string {
+	return "arn:aws:sts::" + account + ":assumed-role/" + role + "/" + session
+}
+
+func federatedARN(account, name string) string {
+	return "arn:aws:sts::" + account + ":federated-user/" + name
 }

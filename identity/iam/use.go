@@ -72,22 +72,3 @@ func (d *Directory) flushUses(ctx context.Context) {
 		slog.Warn("when access keys were last used could not be written", "keys", len(uses), "error", err)
 	}
 }
-
-// sweepBatch bounds one deletion of old sessions, so that it does not hold up other writes.
-const sweepBatch = 500
-
-// sweepSessions deletes sessions that have been over for a day: until then a late request is told that its session expired.
-func (d *Directory) sweepSessions(ctx context.Context) {
-	before := sql.Micros(d.options.Now().Add(-24 * time.Hour))
-	for n := int64(sweepBatch); n == sweepBatch; {
-		err := d.db.Write(ctx, func(tx *sql.Tx) error {
-			var err error
-			n, err = tx.Exec(`DELETE FROM iam_session WHERE id IN (SELECT id FROM iam_session WHERE expires < $1 ORDER BY expires LIMIT $2)`, before, sweepBatch)
-			return err
-		})
-		if err != nil {
-			slog.Warn("expired sessions could not be deleted", "error", err)
-			return
-		}
-	}
-}

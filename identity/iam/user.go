@@ -249,7 +249,7 @@ func (d *Directory) DeleteUser(ctx context.Context, name string) error {
 		if err := e.bare(tx); err != nil {
 			return err
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_session WHERE owner = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_user WHERE id = $1`)
+		return execAll(tx, e.id, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_user WHERE id = $1`)
 	})
 }
 

@@ -73,10 +73,9 @@ func (w *world) call(accessKeyID, token string) context.Context {
 }
 
 func (w *world) signed(c *iam.Credential) context.Context {
-	return iam.With(w.Context(), &iam.Call{
-		Principal: c.Principal, Session: c.Session, AccessKeyID: c.AccessKeyID, RequestID: "r-1", Time: w.now, Region: "us-east-2",
-		SourceIP: netip.MustParseAddr("203.0.113.7"), Secure: true, UserAgent: "docker/28.0",
-	})
+	call := &iam.Call{RequestID: "r-1", Time: w.now, Region: "us-east-2", SourceIP: netip.MustParseAddr("203.0.113.7"), Secure: true, UserAgent: "docker/28.0"}
+	call.SignedBy(c)
+	return iam.With(w.Context(), call)
 }
 
 // asRoot is the context of the account's root user.
