@@ -131,9 +131,16 @@ func (h *hit) found() bool { return h.policy != nil }
 // Evaluate decides r by s (IAMP-3). It allocates nothing. A Principal must be given.
 func Evaluate(r *Request, s *Set) Decision {
 	e := newEvaluation(r, s)
+	d, _ := e.decide()
+	return d
+}
+
+// decide also returns the policy that holds the statement that decided, nil if there is none.
+func (e *evaluation) decide() (Decision, *Attached) {
+	r, s := e.request, e.set
 	p := r.Principal
 	if p.Type != Anonymous && equalFoldASCII(r.Action, "sts:GetCallerIdentity") {
-		return Decision{Allowed: true, Layer: LayerIdentity, Statement: -1} // step 0: whatever any policy says
+		return Decision{Allowed: true, Layer: LayerIdentity, Statement: -1}, nil // step 0: whatever any policy says
 	}
 
 	// Step 1 in the order in which a refusal names layers (IAMP-5): the first explicit deny decides.
@@ -187,10 +194,10 @@ func Evaluate(r *Request, s *Set) Decision {
 
 	// Steps 2 and 3: the gates of both organizations, and of the endpoint below, must each let it pass.
 	if scpMissing {
-		return refused(LayerSCP)
+		return refused(LayerSCP), nil
 	}
 	if rcpMissing {
-		return refused(LayerRCP)
+		return refused(LayerRCP), nil
 	}
 	g := grant{
 		identity: identity.found() || p.Type == Root || needsNoAllow(r.Action),
@@ -201,10 +208,10 @@ func Evaluate(r *Request, s *Set) Decision {
 	}
 	layer := g.decide(r, s)
 	if g.denied != "" {
-		return refused(g.denied)
+		return refused(g.denied), nil
 	}
 	if s.HasEndpoint && !endpoint.found() {
-		return refused(LayerEndpoint)
+		return refused(LayerEndpoint), nil
 	}
 	switch {
 	case layer == LayerIdentity:
@@ -277,20 +284,20 @@ func (g *grant) decide(r *Request, s *Set) Layer {
 	return LayerIdentity
 }
 
-func denied(layer Layer, h *hit) Decision {
-	d := allowed(layer, h)
+func denied(layer Layer, h *hit) (Decision, *Attached) {
+	d, a := allowed(layer, h)
 	d.Allowed, d.Explicit = false, true
-	return d
+	return d, a
 }
 
 func refused(layer Layer) Decision { return Decision{Layer: layer, Statement: -1} }
 
-func allowed(layer Layer, h *hit) Decision {
+func allowed(layer Layer, h *hit) (Decision, *Attached) {
 	d := Decision{Allowed: true, Layer: layer, Statement: -1}
 	if h.policy != nil {
 		d.Policy, d.PolicyARN, d.Statement, d.Sid = h.policy.Name, h.policy.ARN, h.index, h.policy.Policy.statements[h.index].sid
 	}
-	return d
+	return d, h.policy
 }
 
 // needsNoAllow: explicit denies count, but nothing must allow it (IAMP-3 step 0).
