@@ -64,6 +64,12 @@ const (
 	InvalidInput            Code = "InvalidInput"
 	UnmodifiableEntity      Code = "UnmodifiableEntity"
 	PackedPolicyTooLarge    Code = "PackedPolicyTooLarge"
+
+	// Tokens of identity providers (STS-10).
+	InvalidIdentityToken        Code = "InvalidIdentityToken"        // no token, of nobody known, for somebody else, or not signed by whom it names
+	ExpiredIdentityToken        Code = "ExpiredIdentityToken"        // its time is over: a new one helps
+	RejectedIdentityToken       Code = "RejectedIdentityToken"       // its time has not come
+	IdentityProviderUnreachable Code = "IdentityProviderUnreachable" // its provider does not answer: trying again may help
 )
 
 // Codes lists every code, so that a test can walk each through each door's table.
@@ -78,5 +84,6 @@ func Codes() []Code {
 		ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound, LayerInaccessible,
 		LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
 		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge,
+		InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
 	}
 }

@@ -71,7 +71,8 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 
 	case fault.RepositoryAlreadyExists, fault.RepositoryNotEmpty, fault.RepositoryPolicyNotFound, fault.RegistryPolicyNotFound,
 		fault.InvalidTagParameter, fault.TooManyTags, fault.NoSuchEntity, fault.EntityAlreadyExists, fault.DeleteConflict,
-		fault.MalformedPolicyDocument, fault.InvalidInput, fault.UnmodifiableEntity, fault.PackedPolicyTooLarge:
+		fault.MalformedPolicyDocument, fault.InvalidInput, fault.UnmodifiableEntity, fault.PackedPolicyTooLarge,
+		fault.InvalidIdentityToken, fault.ExpiredIdentityToken, fault.RejectedIdentityToken, fault.IdentityProviderUnreachable:
 		return answer{http.StatusBadRequest, "UNSUPPORTED"}, true
 	}
 	return answer{}, false

@@ -68,5 +68,10 @@ func exceptions() awswire.Table {
 		fault.InvalidInput:            "ServerException",
 		fault.UnmodifiableEntity:      "ServerException",
 		fault.PackedPolicyTooLarge:    "ServerException",
+
+		fault.InvalidIdentityToken:        "ServerException",
+		fault.ExpiredIdentityToken:        "ServerException",
+		fault.RejectedIdentityToken:       "ServerException",
+		fault.IdentityProviderUnreachable: "ServerException",
 	}
 }

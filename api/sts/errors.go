@@ -26,6 +26,11 @@ func exceptions() awswire.Table {
 		fault.MalformedPolicyDocument: "MalformedPolicyDocumentException",
 		fault.PackedPolicyTooLarge:    "PackedPolicyTooLargeException",
 		fault.InvalidInput:            "InvalidParameterValue",
+
+		fault.InvalidIdentityToken:        "InvalidIdentityTokenException", // STS-10
+		fault.ExpiredIdentityToken:        "ExpiredTokenException",
+		fault.RejectedIdentityToken:       "IDPRejectedClaimException",
+		fault.IdentityProviderUnreachable: "IDPCommunicationErrorException",
 	}
 	for _, code := range fault.Codes() {
 		if t[code] == "" {
