@@ -5,13 +5,19 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// ListInstanceProfilesForRole answers that no instance profile holds the role: berth runs no instances. Terraform asks before it deletes a role (IAM-7).
+// ListInstanceProfilesForRole lists the instance profiles that hold a role (IAM-7, IAM-10).
 func (a *API) ListInstanceProfilesForRole(ctx context.Context, in *iam.ListInstanceProfilesForRoleInput) (*iam.ListInstanceProfilesForRoleOutput, error) {
-	if _, err := a.Directory.Role(ctx, aws.ToString(in.RoleName)); err != nil {
+	p, err := a.page(ctx, in.Marker, in.MaxItems, "ListInstanceProfilesForRole", aws.ToString(in.RoleName))
+	if err != nil {
 		return nil, err
 	}
-	return &iam.ListInstanceProfilesForRoleOutput{InstanceProfiles: []types.InstanceProfile{}}, nil
+	found, next, err := a.Directory.InstanceProfilesForRole(ctx, aws.ToString(in.RoleName), p.Page)
+	if err != nil {
+		return nil, err
+	}
+	out := &iam.ListInstanceProfilesForRoleOutput{InstanceProfiles: showProfiles(found)}
+	out.Marker, out.IsTruncated = a.next(p, next)
+	return out, nil
 }

@@ -27,6 +27,10 @@ func policy(arn *string) directory.Ref {
 	return directory.Ref{Kind: directory.KindPolicy, Name: aws.ToString(arn)}
 }
 
+func profile(name *string) directory.Ref {
+	return directory.Ref{Kind: directory.KindInstanceProfile, Name: aws.ToString(name)}
+}
+
 // optional is nil for what is not there.
 func optional(s string) *string {
 	if s == "" {
@@ -90,6 +94,29 @@ func showRole(r *directory.Role) *types.Role {
 		AssumeRolePolicyDocument: encoded(r.Trust), Description: optional(r.Description), MaxSessionDuration: aws.Int32(int32(r.MaxSession / time.Second)),
 		PermissionsBoundary: showBoundary(r.Boundary), Tags: showOptionalTags(r.Tags),
 	}
+}
+
+// showProfile shows of the role what IAM shows of it inside a profile.
+func showProfile(p *directory.InstanceProfile) *types.InstanceProfile {
+	out := &types.InstanceProfile{
+		InstanceProfileId: aws.String(p.ID), InstanceProfileName: aws.String(p.Name), Path: aws.String(p.Path), Arn: aws.String(p.ARN), CreateDate: aws.Time(p.Created),
+		Roles: []types.Role{}, Tags: showOptionalTags(p.Tags),
+	}
+	if r := p.Role; r != nil {
+		out.Roles = append(out.Roles, types.Role{
+			RoleId: aws.String(r.ID), RoleName: aws.String(r.Name), Path: aws.String(r.Path), Arn: aws.String(r.ARN), CreateDate: aws.Time(r.Created),
+			AssumeRolePolicyDocument: encoded(r.Trust), Description: optional(r.Description),
+		})
+	}
+	return out
+}
+
+func showProfiles(found []directory.InstanceProfile) []types.InstanceProfile {
+	out := []types.InstanceProfile{}
+	for i := range found {
+		out = append(out, *showProfile(&found[i]))
+	}
+	return out
 }
 
 func showPolicy(p *directory.ManagedPolicy) *types.Policy {

@@ -172,3 +172,8 @@ func equal(t testing.TB, what string, got, want any) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
+
+// memberOfOne finds the organization of every account: the same, with one level of each kind that allows everything.
+func memberOfOne(context.Context, string) (*directory.Membership, error) {
+	return &directory.Membership{Organization: "o-berth", Management: "999888777666", Paths: []string{"o-berth/r-root/ou-prod/"}}, nil
+}

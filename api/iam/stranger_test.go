@@ -55,6 +55,8 @@ func TestEveryOperationAuthorises(t *testing.T) {
 	ok(err)
 	_, err = d.CreatePolicy(root, "there", "", "", document, nil)
 	ok(err)
+	_, err = d.CreateInstanceProfile(root, "there", "", nil)
+	ok(err)
 	ann, err := d.CreateAccessKey(root, "ann")
 	ok(err)
 
@@ -70,7 +72,8 @@ func TestEveryOperationAuthorises(t *testing.T) {
 				"Action": {op.Name}, "Version": {"2010-05-08"}, "UserName": {user}, "GroupName": {name}, "RoleName": {name}, "PolicyName": {"p"},
 				"PolicyArn": {"arn:aws:iam::111222333444:policy/" + name}, "PolicyDocument": {document}, "AssumeRolePolicyDocument": {trust}, "VersionId": {"v1"},
 				"AccessKeyId": {ann.ID}, "Status": {"Inactive"}, "PermissionsBoundary": {"arn:aws:iam::aws:policy/AdministratorAccess"}, "Description": {"x"},
-				"AccountAlias": {"vendor"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
+				"AccountAlias": {"vendor"}, "InstanceProfileName": {name}, "AWSServiceName": {"ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/ecr.amazonaws.com/AWSServiceRoleForECRTemplate/AAAA"},
+				"PolicySourceArn": {"arn:aws:iam::111222333444:user/" + user}, "PolicyInputList.member.1": {document}, "ActionNames.member.1": {"ecr:BatchGetImage"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
 			}
 			if op.Name == "UpdateAssumeRolePolicy" {
 				form.Set("PolicyDocument", trust)

@@ -65,7 +65,7 @@ func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (*Account, 
 				owner, a.ID, n.Administrator, fold(n.Administrator), sql.Micros(now)); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(`INSERT INTO iam_attachment (owner, policy) VALUES ($1, $2)`, owner, d.managed.byARN[awsPolicyARN+"/AdministratorAccess"].ID); err != nil {
+			if err := attach(tx, a.ID, owner, d.managed.byARN[awsPolicyARN+"/AdministratorAccess"].ID); err != nil {
 				return err
 			}
 		}

@@ -34,7 +34,7 @@ func (d *Directory) AttachPolicy(ctx context.Context, on Ref, policyARN string) 
 				return orElse(err, fault.New(fault.NoSuchEntity, "Policy %s does not exist or is not attachable.", policyARN))
 			}
 		}
-		if _, err := tx.Exec(`INSERT INTO iam_attachment (owner, policy) VALUES ($1, $2) ON CONFLICT DO NOTHING`, e.id, id); err != nil {
+		if err := attach(tx, e.account, e.id, id); err != nil {
 			return err
 		}
 		n, err := count(tx, `SELECT COUNT(*) FROM iam_attachment WHERE owner = $1`, e.id)
@@ -43,6 +43,12 @@ func (d *Directory) AttachPolicy(ctx context.Context, on Ref, policyARN string) 
 		}
 		return err
 	})
+}
+
+// attach attaches the managed policy with an id to a user, group or role of account; one that is attached stays.
+func attach(tx *sql.Tx, account, owner, policyID string) error {
+	_, err := tx.Exec(`INSERT INTO iam_attachment (owner, policy, account) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, owner, policyID, account)
+	return err
 }
 
 // DetachPolicy detaches a managed policy. Faults: NoSuchEntity, also when it was not attached.
@@ -75,27 +81,39 @@ func (d *Directory) AttachedPolicies(ctx context.Context, on Ref, prefix string,
 	}
 	var out []AttachedPolicy
 	err = d.db.View(ctx, func(tx *sql.Tx) error {
-		ids, err := gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT policy FROM iam_attachment WHERE owner = $1`, sql.Args(e.id), scan)
-		}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
-		if err != nil {
-			return err
-		}
-		for _, id := range ids { // at most ten
-			policyARN, err := d.policyARN(tx, id)
-			if err != nil {
-				return err
-			}
-			_, path, name, err := splitPolicyARN(policyARN)
-			if err == nil && policyARN > p.After && strings.HasPrefix(path, orRoot(prefix)) {
-				out = append(out, AttachedPolicy{Name: name, ARN: policyARN})
+		all, err := d.attachedTo(tx, e.id) // at most ten
+		for _, a := range all {
+			_, path, _, err := splitPolicyARN(a.ARN)
+			if err == nil && a.ARN > p.After && strings.HasPrefix(path, orRoot(prefix)) {
+				out = append(out, a)
 			}
 		}
-		return nil
+		return err
 	})
-	slices.SortFunc(out, func(a, b AttachedPolicy) int { return strings.Compare(a.ARN, b.ARN) })
 	out, next := cut(p, out, func(a *AttachedPolicy) string { return a.ARN })
 	return out, next, err
+}
+
+// attachedTo reads the managed policies of one user, group or role, by ARN. One that is gone is left out.
+func (d *Directory) attachedTo(tx *sql.Tx, owner string) ([]AttachedPolicy, error) {
+	ids, err := gather(func(scan func(sql.Scanner) error) error {
+		return tx.Rows(`SELECT policy FROM iam_attachment WHERE owner = $1`, sql.Args(owner), scan)
+	}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
+	if err != nil {
+		return nil, err
+	}
+	var out []AttachedPolicy
+	for _, id := range ids {
+		policyARN, err := d.policyARN(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if policyARN != "" {
+			out = append(out, AttachedPolicy{Name: policyARN[strings.LastIndexByte(policyARN, '/')+1:], ARN: policyARN})
+		}
+	}
+	slices.SortFunc(out, func(a, b AttachedPolicy) int { return strings.Compare(a.ARN, b.ARN) })
+	return out, nil
 }
 
 // PolicyEntity is a user, group or role that uses a managed policy.
@@ -121,36 +139,51 @@ func (d *Directory) EntitiesForPolicy(ctx context.Context, policyARN string, f E
 	if err != nil {
 		return nil, "", err
 	}
+	var out []PolicyEntity
+	err = d.db.View(ctx, func(tx *sql.Tx) error {
+		var err error
+		out, err = entitiesForPolicy(tx, account, e.id, f, p)
+		return err
+	})
+	out, next := cut(p, out, func(x *PolicyEntity) string { return x.ID })
+	return out, next, err
+}
+
+// entitiesForPolicy reads a page, and one entry more if there is one. The ids of attachments, of users by boundary and of roles by boundary each lie in the order
+// of an index: the first of each are enough for the first of all.
+func entitiesForPolicy(tx *sql.Tx, account, policyID string, f EntityFilter, p Page) ([]PolicyEntity, error) {
 	prefix := orRoot(f.PathPrefix)
 	var out []PolicyEntity
 	for _, k := range []Kind{KindGroup, KindRole, KindUser} {
 		if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, k) {
 			continue
 		}
-		uses := `id IN (SELECT owner FROM iam_attachment WHERE policy = $1)`
-		if k != KindGroup {
-			switch {
-			case f.Boundary:
-				uses = `boundary = $1`
-			case !f.Permissions:
-				uses = `(` + uses + ` OR boundary = $1)`
+		read := func(query string) error {
+			found, err := gather(func(scan func(sql.Scanner) error) error {
+				return tx.Rows(query, sql.Args(policyID, account, max(p.After, k.idPrefix()), len(prefix), prefix, k.idPrefix()+endOfIDs, p.limit()+1), scan)
+			}, func(row sql.Scanner) (PolicyEntity, error) {
+				x := PolicyEntity{Kind: k}
+				return x, row.Scan(&x.ID, &x.Name)
+			})
+			out = append(out, found...)
+			return err
+		}
+		if !f.Boundary {
+			if err := read(`SELECT x.id, x.name FROM iam_attachment a JOIN ` + k.table() + ` x ON x.id = a.owner
+				WHERE a.policy = $1 AND a.account = $2 AND a.owner > $3 AND substr(x.path, 1, $4) = $5 AND a.owner <= $6 ORDER BY a.owner LIMIT $7`); err != nil {
+				return nil, err
 			}
-		} else if f.Boundary {
-			continue
 		}
-		found, err := gather(func(scan func(sql.Scanner) error) error {
-			return d.db.Rows(ctx, `SELECT id, name FROM `+k.table()+` WHERE `+uses+` AND account = $2 AND id > $3 AND substr(path, 1, $4) = $5 ORDER BY id LIMIT $6`,
-				sql.Args(e.id, account, p.After, len(prefix), prefix, p.limit()+1), scan)
-		}, func(row sql.Scanner) (PolicyEntity, error) {
-			x := PolicyEntity{Kind: k}
-			return x, row.Scan(&x.ID, &x.Name)
-		})
-		if err != nil {
-			return nil, "", err
+		if !f.Permissions && k != KindGroup {
+			if err := read(`SELECT id, name FROM ` + k.table() + `
+				WHERE boundary = $1 AND account = $2 AND id > $3 AND substr(path, 1, $4) = $5 AND id <= $6 ORDER BY id LIMIT $7`); err != nil {
+				return nil, err
+			}
 		}
-		out = append(out, found...)
 	}
 	slices.SortFunc(out, func(a, b PolicyEntity) int { return strings.Compare(a.ID, b.ID) })
-	out, next := cut(p, out, func(x *PolicyEntity) string { return x.ID })
-	return out, next, nil
+	return slices.Compact(out), nil // who has the policy both ways is one entry
 }
+
+// endOfIDs, behind the prefix of a kind, sorts behind every unique id of it (IAM-1), by bytes as in any language.
+const endOfIDs = "ZZZZZZZZZZZZZZZZZZ"

@@ -69,6 +69,10 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 	if err := db.Migrate(ctx, "identity", steps); err != nil {
 		return nil, err
 	}
+	// What is under a path is a stretch of the index only where text is compared by its bytes.
+	if err := db.Bytewise(ctx, "iam_user.path", "iam_group.path", "iam_role.path", "iam_policy.path", "iam_instance_profile.path"); err != nil {
+		return nil, err
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

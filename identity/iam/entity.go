@@ -17,35 +17,45 @@ import (
 // Kind is a kind of thing that has a name in an account.
 type Kind uint8
 
-// The kinds. Users, groups and roles take policies; users, roles and policies take tags.
+// The kinds. Users, groups and roles take policies; all but groups take tags.
 const (
 	KindUser Kind = iota
 	KindGroup
 	KindRole
 	KindPolicy
+	KindInstanceProfile
 )
 
 // String is the kind as it stands in ARNs and messages.
-func (k Kind) String() string { return [...]string{"user", "group", "role", "policy"}[k] }
+func (k Kind) String() string {
+	return [...]string{"user", "group", "role", "policy", "instance-profile"}[k]
+}
 
 // title is the kind as it stands in the names of actions: iam:AttachUserPolicy.
-func (k Kind) title() string { return [...]string{"User", "Group", "Role", "Policy"}[k] }
+func (k Kind) title() string {
+	return [...]string{"User", "Group", "Role", "Policy", "InstanceProfile"}[k]
+}
+
+// member is what the name of such a thing is called in messages about it: userName.
+func (k Kind) member() string {
+	return [...]string{"userName", "groupName", "roleName", "policyName", "instanceProfileName"}[k]
+}
 
 func (k Kind) table() string {
-	return [...]string{"iam_user", "iam_group", "iam_role", "iam_policy"}[k]
+	return [...]string{"iam_user", "iam_group", "iam_role", "iam_policy", "iam_instance_profile"}[k]
 }
 
 func (k Kind) idPrefix() string {
-	return [...]string{userPrefix, groupPrefix, rolePrefix, policyPrefix}[k]
+	return [...]string{userPrefix, groupPrefix, rolePrefix, policyPrefix, profilePrefix}[k]
 }
 
 // longestName is in characters (IAM-3).
-func (k Kind) longestName() int { return [...]int{64, 128, 64, 128}[k] }
+func (k Kind) longestName() int { return [...]int{64, 128, 64, 128, 128}[k] }
 
 // inlineQuota bounds the inline policies of one owner together, in characters without white space (IAM-4).
-func (k Kind) inlineQuota() int { return [...]int{2048, 5120, 10240, 0}[k] }
+func (k Kind) inlineQuota() int { return [...]int{2048, 5120, 10240, 0, 0}[k] }
 
-// Ref names a user, group or role of the caller's account by its name, or a managed policy by its ARN.
+// Ref names a user, group, role or instance profile of the caller's account by its name, or a managed policy by its ARN.
 type Ref struct {
 	Kind Kind
 	Name string
@@ -63,7 +73,7 @@ const (
 	mostSessionPolicies = 10
 )
 
-// entity is the row of a user, group, role or policy, as far as they are alike.
+// entity is the row of a user, group, role, policy or instance profile, as far as they are alike.
 type entity struct {
 	kind                    Kind
 	id, account, name, path string
@@ -82,7 +92,7 @@ var (
 // checkName holds a name to IAM-3.
 func checkName(k Kind, name string) error {
 	if len(name) > k.longestName() || !nameForm.MatchString(name) {
-		return invalidValue(name, k.String()+"Name", `Member must satisfy regular expression pattern: [\w+=,.@-]+ and have length less than or equal to `+strconv.Itoa(k.longestName()))
+		return invalidValue(name, k.member(), `Member must satisfy regular expression pattern: [\w+=,.@-]+ and have length less than or equal to `+strconv.Itoa(k.longestName()))
 	}
 	return nil
 }
@@ -104,12 +114,18 @@ func invalidValue(value, member, constraint string) error {
 }
 
 func noSuch(k Kind, name string) error {
+	if k == KindInstanceProfile {
+		return fault.New(fault.NoSuchEntity, "Instance Profile %s cannot be found.", name)
+	}
 	return fault.New(fault.NoSuchEntity, "The %s with name %s cannot be found.", k, name)
 }
 
 func alreadyThere(k Kind, name string) error {
-	if k == KindPolicy {
+	switch k {
+	case KindPolicy:
 		return fault.New(fault.EntityAlreadyExists, "A policy called %s already exists. Duplicate names are not allowed.", name)
+	case KindInstanceProfile:
+		return fault.New(fault.EntityAlreadyExists, "Instance Profile %s already exists.", name)
 	}
 	return fault.New(fault.EntityAlreadyExists, "%s with name %s already exists.", k.title(), name)
 }

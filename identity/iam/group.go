@@ -47,21 +47,19 @@ func (d *Directory) Group(ctx context.Context, name string, p Page) (*Group, []U
 	if err != nil {
 		return nil, nil, "", err
 	}
-	users, err := gather(func(scan func(sql.Scanner) error) error {
+	found, err := gather(func(scan func(sql.Scanner) error) error {
 		return d.db.Rows(ctx, `SELECT u.id, u.name, u.path, u.created FROM iam_membership m JOIN iam_user u ON u.id = m.user_id
 			WHERE m.group_id = $1 AND u.folded > $2 ORDER BY u.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (User, error) {
-		u := entity{kind: KindUser, account: e.account}
-		var created int64
-		err := row.Scan(&u.id, &u.name, &u.path, &created)
-		u.created = sql.Time(created)
-		return *u.user(), err
-	})
-	users, next := cut(p, users, func(u *User) string { return fold(u.Name) })
+	}, scanEntity(KindUser, e.account))
+	found, next := cut(p, found, func(u *entity) string { return fold(u.name) })
+	users := make([]User, len(found))
+	for i := range found {
+		users[i] = *found[i].user()
+	}
 	return e.group(), users, next, err
 }
 
-// Groups returns a page of the groups of the caller's account whose path begins with prefix, by name.
+// Groups returns a page of the groups of the caller's account whose path begins with prefix (IAM-10).
 func (d *Directory) Groups(ctx context.Context, prefix string, p Page) ([]Group, string, error) {
 	found, next, err := d.list(ctx, KindGroup, "iam:ListGroups", prefix, p)
 	out := make([]Group, len(found))
@@ -144,16 +142,14 @@ func (d *Directory) GroupsForUser(ctx context.Context, user string, p Page) ([]G
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
+	found, err := gather(func(scan func(sql.Scanner) error) error {
 		return d.db.Rows(ctx, `SELECT g.id, g.name, g.path, g.created FROM iam_membership m JOIN iam_group g ON g.id = m.group_id
 			WHERE m.user_id = $1 AND g.folded > $2 ORDER BY g.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (Group, error) {
-		g := entity{kind: KindGroup, account: e.account}
-		var created int64
-		err := row.Scan(&g.id, &g.name, &g.path, &created)
-		g.created = sql.Time(created)
-		return *g.group(), err
-	})
-	out, next := cut(p, out, func(g *Group) string { return fold(g.Name) })
+	}, scanEntity(KindGroup, e.account))
+	found, next := cut(p, found, func(g *entity) string { return fold(g.name) })
+	out := make([]Group, len(found))
+	for i := range found {
+		out[i] = *found[i].group()
+	}
 	return out, next, err
 }

@@ -16,6 +16,7 @@ const (
 	rolePrefix      = "AROA"
 	groupPrefix     = "AGPA"
 	policyPrefix    = "ANPA"
+	profilePrefix   = "AIPA"
 	longTermPrefix  = "AKIA"
 	temporaryPrefix = "ASIA"
 )

@@ -56,6 +56,7 @@ func loadManaged() (*awsManaged, error) {
 		{"/", "AmazonElasticContainerRegistryPublicReadOnly", "v1", "2020-12-01", "Provides read-only access to Amazon ECR Public repositories."},
 		{serviceRolePath, "ECRReplicationServiceRolePolicy", "v1", "2020-12-04", "Allows Amazon ECR to replicate images."},
 		{serviceRolePath, "AWSECRPullThroughCache_ServiceRolePolicy", "v3", "2025-03-06", "Allows Amazon ECR to fill pull through caches."},
+		{serviceRolePath, "AWSOrganizationsServiceTrustPolicy", "v2", "2017-11-20", "A policy to allow AWS Organizations to share trust with other approved AWS Services for the purpose of simplifying customer configuration."},
 		{serviceRolePath, "ECRTemplateServiceRolePolicy", "v1", "2024-06-19", "Allows Amazon ECR to create repositories from templates."},
 	} {
 		text, err := managedDocuments.ReadFile("managed/" + row.name + ".json")

@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,37 +145,40 @@ func (d *Directory) readPolicy(ctx context.Context, e *entity) (*ManagedPolicy, 
 	if err != nil {
 		return nil, err
 	}
-	p := &ManagedPolicy{ID: e.id, ARN: e.arn(), Name: e.name, Path: e.path, Attachable: true, Created: e.created}
+	var p *ManagedPolicy
 	err = d.db.View(ctx, func(tx *sql.Tx) error {
-		if aws := d.managed.byID[e.id]; aws != nil {
-			*p = aws.ManagedPolicy
-		} else {
-			var version, updated int64
-			if err := tx.Row(`SELECT description, current_version, updated FROM iam_policy WHERE id = $1`, sql.Args(e.id), &p.Description, &version, &updated); err != nil {
-				return err
-			}
-			p.Version, p.Updated = versionName(version), sql.Time(updated)
-		}
-		var err error
-		if p.Attachments, p.BoundaryUses, err = policyUses(tx, account, e.id); err != nil {
+		if p, err = d.policyInList(tx, account, e); err != nil {
 			return err
 		}
 		p.Tags, err = readTags(tx, e.id)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, policyMissing(p.ARN)
+		return nil, policyMissing(e.arn())
 	}
+	return p, err
+}
+
+// policyInList reads what a policy shows of itself in lists of account; ErrNoRows for one that was deleted.
+func (d *Directory) policyInList(tx *sql.Tx, account string, e *entity) (*ManagedPolicy, error) {
+	p := &ManagedPolicy{ID: e.id, ARN: e.arn(), Name: e.name, Path: e.path, Attachable: true, Created: e.created}
+	if aws := d.managed.byID[e.id]; aws != nil {
+		*p = aws.ManagedPolicy
+	} else {
+		var version, updated int64
+		if err := tx.Row(`SELECT description, current_version, updated FROM iam_policy WHERE id = $1`, sql.Args(e.id), &p.Description, &version, &updated); err != nil {
+			return nil, err
+		}
+		p.Version, p.Updated = versionName(version), sql.Time(updated)
+	}
+	var err error
+	p.Attachments, p.BoundaryUses, err = policyUses(tx, account, e.id)
 	return p, err
 }
 
 // policyUses counts what in account a policy is attached to, and whose boundary it is.
 func policyUses(tx *sql.Tx, account, id string) (attachments, boundaries int, err error) {
-	attachments, err = count(tx, `SELECT COUNT(*) FROM iam_attachment a WHERE a.policy = $1 AND (
-		EXISTS (SELECT 1 FROM iam_user u WHERE u.id = a.owner AND u.account = $2) OR
-		EXISTS (SELECT 1 FROM iam_role r WHERE r.id = a.owner AND r.account = $3) OR
-		EXISTS (SELECT 1 FROM iam_group g WHERE g.id = a.owner AND g.account = $4))`, id, account, account, account)
-	if err != nil {
+	if attachments, err = count(tx, `SELECT COUNT(*) FROM iam_attachment WHERE policy = $1 AND account = $2`, id, account); err != nil {
 		return 0, 0, err
 	}
 	boundaries, err = count(tx, `SELECT (SELECT COUNT(*) FROM iam_user WHERE account = $1 AND boundary = $2) + (SELECT COUNT(*) FROM iam_role WHERE account = $3 AND boundary = $4)`,
@@ -193,7 +195,22 @@ type PolicyFilter struct {
 	PathPrefix            string
 }
 
-// Policies returns a page of the managed policies that the caller's account can use.
+// wants reports whether a list shows a policy with these uses.
+func (f *PolicyFilter) wants(x *ManagedPolicy) bool {
+	switch {
+	case f.Boundary:
+		return x.BoundaryUses > 0
+	case f.OnlyAttached || f.Permissions:
+		return x.Attachments > 0
+	}
+	return true
+}
+
+// mostScanned bounds how many policies one page looks at: a page of those that are used, among many that are not, ends before it is full (IAM-10 lets it).
+const mostScanned = 1000
+
+// Policies returns a page of the managed policies that the caller's account can use: first its own, in the order of list, then those of AWS, by ARN.
+// A page may be shorter than it could be and yet have another behind it.
 func (d *Directory) Policies(ctx context.Context, f PolicyFilter, p Page) ([]ManagedPolicy, string, error) {
 	account, err := callerAccount(ctx)
 	if err != nil {
@@ -203,41 +220,74 @@ func (d *Directory) Policies(ctx context.Context, f PolicyFilter, p Page) ([]Man
 		return nil, "", err
 	}
 	var out []ManagedPolicy
+	next := ""
 	err = d.db.View(ctx, func(tx *sql.Tx) error {
-		if f.Local {
-			if out, err = localPolicies(tx, account); err != nil {
+		after, ofAWS := strings.CutPrefix(p.After, awsPolicyCursor)
+		if !ofAWS {
+			after = ""
+		}
+		if f.Local && !ofAWS {
+			if out, next, err = d.localPolicies(tx, account, f, p); err != nil || next != "" {
 				return err
 			}
 		}
-		if f.AWS {
-			for _, aws := range d.managed.list {
-				out = append(out, aws.ManagedPolicy)
-			}
+		if !f.AWS {
+			return nil
 		}
-		// The ARN orders all of them: "aws" sorts behind every account's digits.
-		slices.SortFunc(out, func(a, b ManagedPolicy) int { return strings.Compare(a.ARN, b.ARN) })
-		keep := out[:0]
-		for _, x := range out {
-			if x.ARN <= p.After || !strings.HasPrefix(x.Path, orRoot(f.PathPrefix)) || len(keep) > p.limit() {
+		for _, x := range d.managed.list {
+			if ofAWS && x.ARN <= after || !strings.HasPrefix(x.Path, orRoot(f.PathPrefix)) {
 				continue
 			}
-			if x.Attachments, x.BoundaryUses, err = policyUses(tx, account, x.ID); err != nil {
+			shown := x.ManagedPolicy
+			if shown.Attachments, shown.BoundaryUses, err = policyUses(tx, account, x.ID); err != nil {
 				return err
 			}
-			used := x.Attachments > 0
-			if f.Boundary {
-				used = x.BoundaryUses > 0
-			}
-			if (f.OnlyAttached || f.Boundary || f.Permissions) && !used {
+			if !f.wants(&shown) {
 				continue
 			}
-			keep = append(keep, x)
+			if len(out) == p.limit() {
+				next = awsPolicyCursor + after
+				return nil
+			}
+			out, after = append(out, shown), x.ARN
 		}
-		out = keep
 		return nil
 	})
-	out, next := cut(p, out, func(x *ManagedPolicy) string { return x.ARN })
 	return out, next, err
+}
+
+// awsPolicyCursor begins the cursors of Policies among the policies of AWS; no name and no path begins with it.
+const awsPolicyCursor = "aws:"
+
+// localPolicies reads the account's own policies of a page.
+func (d *Directory) localPolicies(tx *sql.Tx, account string, f PolicyFilter, p Page) (out []ManagedPolicy, next string, err error) {
+	cursor := cursorOf(f.PathPrefix)
+	for scanned := 0; ; {
+		found, err := listTx(tx, KindPolicy, account, f.PathPrefix, p)
+		if err != nil {
+			return nil, "", err
+		}
+		more := len(found) > p.limit()
+		found = found[:min(len(found), p.limit())]
+		for i := range found {
+			x, err := d.policyInList(tx, account, &found[i])
+			if err != nil {
+				return nil, "", err
+			}
+			scanned++
+			p.After = cursor(&found[i])
+			if f.wants(x) {
+				out = append(out, *x)
+			}
+			last := i == len(found)-1 && !more
+			if !last && (len(out) == p.limit() || scanned >= mostScanned) {
+				return out, p.After, nil
+			}
+		}
+		if !more {
+			return out, "", nil
+		}
+	}
 }
 
 func orRoot(prefix string) string {
@@ -245,18 +295,6 @@ func orRoot(prefix string) string {
 		return "/"
 	}
 	return prefix
-}
-
-func localPolicies(tx *sql.Tx, account string) ([]ManagedPolicy, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT id, name, path, description, current_version, created, updated FROM iam_policy WHERE account = $1`, sql.Args(account), scan)
-	}, func(row sql.Scanner) (ManagedPolicy, error) {
-		x := ManagedPolicy{Attachable: true}
-		var version, created, updated int64
-		err := row.Scan(&x.ID, &x.Name, &x.Path, &x.Description, &version, &created, &updated)
-		x.ARN, x.Version, x.Created, x.Updated = arn.IAM(account, "policy"+x.Path+x.Name), versionName(version), sql.Time(created), sql.Time(updated)
-		return x, err
-	})
 }
 
 // DeletePolicy deletes a managed policy that nothing uses and that has one version left. Faults: NoSuchEntity, DeleteConflict.

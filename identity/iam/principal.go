@@ -108,6 +108,13 @@ func kindOfID(value string) (Kind, bool) {
 // Render turns the unique ids of a stored policy into ARNs again. The id of a principal that was deleted stays: it names nobody any more, and shows
 // that it does (IAMP-2.1).
 func (d *Directory) Render(ctx context.Context, stored []byte) []byte {
+	return render(stored, func(e *entity) error {
+		return d.db.Row(ctx, `SELECT account, path, name FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &e.account, &e.path, &e.name)
+	})
+}
+
+// render is Render; find completes an entity of which kind and id are known.
+func render(stored []byte, find func(e *entity) error) []byte {
 	p, err := policy.Parse(stored)
 	if err != nil {
 		return stored
@@ -117,8 +124,8 @@ func (d *Directory) Render(ctx context.Context, stored []byte) []byte {
 		if !ok {
 			return "", false
 		}
-		e := entity{kind: k}
-		if err := d.db.Row(ctx, `SELECT account, path, name FROM `+k.table()+` WHERE id = $1`, sql.Args(value), &e.account, &e.path, &e.name); err != nil {
+		e := entity{kind: k, id: value}
+		if err := find(&e); err != nil {
 			return "", false
 		}
 		return e.arn(), true

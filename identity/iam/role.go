@@ -116,50 +116,89 @@ func (d *Directory) Role(ctx context.Context, name string) (*Role, error) {
 }
 
 func (d *Directory) readRole(ctx context.Context, e *entity) (*Role, error) {
-	r, err := d.readTrust(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	r.Boundary, r.Tags, err = d.boundaryAndTags(ctx, e)
+	var r *Role
+	err := d.db.View(ctx, func(tx *sql.Tx) (err error) {
+		if r, err = d.roleReader(tx).read(e); err != nil {
+			return err
+		}
+		r.Boundary, r.Tags, err = d.boundaryAndTags(tx, e)
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch(KindRole, e.name)
 	}
 	return r, err
 }
 
-// readTrust reads what a role shows of itself in lists.
-func (d *Directory) readTrust(ctx context.Context, e *entity) (*Role, error) {
+// roleReader reads roles as lists show them, in one transaction. It looks up only once whom their trust policies name: roles often trust the same.
+type roleReader struct {
+	tx   *sql.Tx
+	arns map[string]entity // of principals, by unique id
+}
+
+func (d *Directory) roleReader(tx *sql.Tx) *roleReader {
+	return &roleReader{tx: tx, arns: map[string]entity{}}
+}
+
+// read reads what a role shows of itself in lists; ErrNoRows for one that was deleted.
+func (x *roleReader) read(e *entity) (*Role, error) {
 	r := e.role()
 	var seconds int64
-	err := d.db.Row(ctx, `SELECT trust, description, max_session FROM iam_role WHERE id = $1`, sql.Args(e.id), &r.Trust, &r.Description, &seconds)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, noSuch(KindRole, e.name)
-	}
-	if err != nil {
+	if err := x.tx.Row(`SELECT trust, description, max_session FROM iam_role WHERE id = $1`, sql.Args(e.id), &r.Trust, &r.Description, &seconds); err != nil {
 		return nil, err
 	}
-	r.Trust, r.MaxSession = string(d.Render(ctx, []byte(r.Trust))), time.Duration(seconds)*time.Second
+	r.Trust, r.MaxSession = string(render([]byte(r.Trust), x.find)), time.Duration(seconds)*time.Second
 	return r, nil
 }
 
-// Roles returns a page of the roles of the caller's account whose path begins with prefix, by name.
+// byID reads the role with a unique id; nil for "".
+func (x *roleReader) byID(account, id string) (*Role, error) {
+	if id == "" {
+		return nil, nil
+	}
+	e := entity{kind: KindRole, id: id, account: account}
+	var created int64
+	if err := x.tx.Row(`SELECT name, path, created FROM iam_role WHERE id = $1`, sql.Args(id), &e.name, &e.path, &created); err != nil {
+		return nil, err
+	}
+	e.created = sql.Time(created)
+	return x.read(&e)
+}
+
+func (x *roleReader) find(e *entity) error {
+	if known, ok := x.arns[e.id]; ok {
+		*e = known
+		return nil
+	}
+	err := x.tx.Row(`SELECT account, path, name FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &e.account, &e.path, &e.name)
+	if err == nil {
+		x.arns[e.id] = *e
+	}
+	return err
+}
+
+// Roles returns a page of the roles of the caller's account whose path begins with prefix (IAM-10).
 func (d *Directory) Roles(ctx context.Context, prefix string, p Page) ([]Role, string, error) {
 	found, next, err := d.list(ctx, KindRole, "iam:ListRoles", prefix, p)
 	if err != nil {
 		return nil, "", err
 	}
 	out := make([]Role, 0, len(found))
-	for i := range found {
-		r, err := d.readTrust(ctx, &found[i])
-		if fault.Is(err, fault.NoSuchEntity) {
-			continue // deleted since the page was read
+	err = d.db.View(ctx, func(tx *sql.Tx) error {
+		reader := d.roleReader(tx)
+		for i := range found {
+			r, err := reader.read(&found[i])
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // deleted since the page was read
+			}
+			if err != nil {
+				return err
+			}
+			out = append(out, *r)
 		}
-		if err != nil {
-			return nil, "", err
-		}
-		out = append(out, *r)
-	}
-	return out, next, nil
+		return nil
+	})
+	return out, next, err
 }
 
 // UpdateRole changes what is not nil. Faults: NoSuchEntity.
@@ -178,11 +217,14 @@ func (d *Directory) UpdateRoleDescription(ctx context.Context, name, description
 }
 
 func (d *Directory) updateRole(ctx context.Context, action, name string, description *string, maxSession *time.Duration) (*entity, error) {
-	e, err := d.reachOwnRole(ctx, action, name, Resource{})
+	e, err := d.reach(ctx, action, Ref{KindRole, name}, Resource{})
 	if err != nil {
 		return nil, err
 	}
-	if maxSession != nil {
+	if maxSession != nil { // the description of a service-linked role may change, and nothing else
+		if err := d.changeable(e); err != nil {
+			return nil, err
+		}
 		if err := checkMaxSession(*maxSession); err != nil {
 			return nil, err
 		}
@@ -242,6 +284,9 @@ func (d *Directory) DeleteRole(ctx context.Context, name string) error {
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
 		if err := e.stands(tx); err != nil {
 			return err
+		}
+		if n, err := count(tx, `SELECT COUNT(*) FROM iam_instance_profile WHERE role = $1`, e.id); err != nil || n > 0 {
+			return orElse(err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove roles from instance profile first."))
 		}
 		if err := e.bare(tx); err != nil {
 			return err

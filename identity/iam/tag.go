@@ -9,7 +9,7 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// Tag is one tag of a user, role or policy.
+// Tag is one tag of a user, role, policy or instance profile.
 type Tag struct{ Key, Value string }
 
 // checkTags holds tags to the rules: at most 50, keys of 1 to 128 characters that are unique without regard to case and not of AWS's own (IAM-4, IAM-11).
@@ -76,7 +76,7 @@ func putTags(tx *sql.Tx, owner string, tags []Tag) error {
 	return nil
 }
 
-// Tag adds tags to a user, role or policy; a key that it has gets the new value. Faults: NoSuchEntity, InvalidInput, LimitExceeded.
+// Tag adds tags to a user, role, policy or instance profile; a key that it has gets the new value. Faults: NoSuchEntity, InvalidInput, LimitExceeded.
 func (d *Directory) Tag(ctx context.Context, on Ref, tags []Tag) error {
 	if err := checkTags(tags); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (d *Directory) Tag(ctx context.Context, on Ref, tags []Tag) error {
 	if err != nil {
 		return err
 	}
-	if err := d.changeable(e); err != nil {
+	if err := d.taggable(e); err != nil {
 		return err
 	}
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
@@ -109,7 +109,7 @@ func (d *Directory) Untag(ctx context.Context, on Ref, keys []string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.changeable(e); err != nil {
+	if err := d.taggable(e); err != nil {
 		return err
 	}
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
@@ -122,7 +122,7 @@ func (d *Directory) Untag(ctx context.Context, on Ref, keys []string) error {
 	})
 }
 
-// Tags returns a page of the tags of a user, role or policy.
+// Tags returns a page of the tags of a user, role, policy or instance profile, by key.
 func (d *Directory) Tags(ctx context.Context, on Ref, p Page) ([]Tag, string, error) {
 	e, err := d.reach(ctx, "iam:List"+on.Kind.title()+"Tags", on, Resource{})
 	if err != nil {
@@ -133,6 +133,14 @@ func (d *Directory) Tags(ctx context.Context, on Ref, p Page) ([]Tag, string, er
 	}, scanTag)
 	out, next := cut(p, out, func(t *Tag) string { return fold(t.Key) })
 	return out, next, err
+}
+
+// taggable refuses to tag what AWS keeps. Service-linked roles take tags, though they do not change otherwise.
+func (d *Directory) taggable(e *entity) error {
+	if e.kind == KindRole {
+		return nil
+	}
+	return d.changeable(e)
 }
 
 // changeable refuses to change what AWS keeps.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/lang/arn"
 	"github.com/berth-registry/berth/storage/sql"
 )
 
@@ -111,7 +110,10 @@ func (d *Directory) User(ctx context.Context, name string) (*User, error) {
 		return nil, err
 	}
 	u := e.user()
-	u.Boundary, u.Tags, err = d.boundaryAndTags(ctx, e)
+	err = d.db.View(ctx, func(tx *sql.Tx) (err error) {
+		u.Boundary, u.Tags, err = d.boundaryAndTags(tx, e)
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch(KindUser, name)
 	}
@@ -135,52 +137,25 @@ func (d *Directory) rootUser(ctx context.Context) (*User, error) {
 }
 
 // boundaryAndTags reads what a user or role shows of itself only when it is asked for alone.
-func (d *Directory) boundaryAndTags(ctx context.Context, e *entity) (boundary string, tags []Tag, err error) {
-	err = d.db.View(ctx, func(tx *sql.Tx) error {
-		var id string
-		if err := tx.Row(`SELECT boundary FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &id); err != nil {
-			return err
-		}
-		if boundary, err = d.policyARN(tx, id); err != nil {
-			return err
-		}
-		tags, err = readTags(tx, e.id)
-		return err
-	})
+func (d *Directory) boundaryAndTags(tx *sql.Tx, e *entity) (boundary string, tags []Tag, err error) {
+	var id string
+	if err := tx.Row(`SELECT boundary FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &id); err != nil {
+		return "", nil, err
+	}
+	if boundary, err = d.policyARN(tx, id); err != nil {
+		return "", nil, err
+	}
+	tags, err = readTags(tx, e.id)
 	return boundary, tags, err
 }
 
-// Users returns a page of the users of the caller's account whose path begins with prefix, by name.
+// Users returns a page of the users of the caller's account whose path begins with prefix (IAM-10).
 func (d *Directory) Users(ctx context.Context, prefix string, p Page) ([]User, string, error) {
 	found, next, err := d.list(ctx, KindUser, "iam:ListUsers", prefix, p)
 	out := make([]User, len(found))
 	for i := range found {
 		out[i] = *found[i].user()
 	}
-	return out, next, err
-}
-
-// list reads a page of users, groups or roles.
-func (d *Directory) list(ctx context.Context, k Kind, action, prefix string, p Page) ([]entity, string, error) {
-	account, err := callerAccount(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	prefix = orRoot(prefix)
-	if err := d.Authorize(ctx, action, &Resource{ARN: arn.IAM(account, k.String()+prefix)}); err != nil {
-		return nil, "", err
-	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT id, name, path, created FROM `+k.table()+` WHERE account = $1 AND folded > $2 AND substr(path, 1, $3) = $4 ORDER BY folded LIMIT $5`,
-			sql.Args(account, p.After, len(prefix), prefix, p.limit()+1), scan)
-	}, func(row sql.Scanner) (entity, error) {
-		e := entity{kind: k, account: account}
-		var created int64
-		err := row.Scan(&e.id, &e.name, &e.path, &created)
-		e.created = sql.Time(created)
-		return e, err
-	})
-	out, next := cut(p, out, func(e *entity) string { return fold(e.name) })
 	return out, next, err
 }
 
