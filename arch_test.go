@@ -318,7 +318,7 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"ExpireUploads": "the sweep removes what nobody owns any more",
 		"RemoveDeleted": "the sweep removes what is deleted already",
 	}
-	makers := map[string]bool{"open": true, "CreateRepository": true}
+	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true}
 	found := 0
 	for _, s := range sources(t) {
 		if s.test || s.dir != "registry" {
@@ -331,13 +331,13 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 			}
 			body := string(s.text[s.set.Position(f.Body.Pos()).Offset:s.set.Position(f.Body.End()).Offset])
 			if strings.Contains(body, "&Repo{") && !makers[f.Name.Name] {
-				t.Errorf("%s: %s makes a Repo; only open and CreateRepository do, after they have authorised", s.at(f.Pos()), f.Name.Name)
+				t.Errorf("%s: %s makes a Repo; only open, OpenImages and CreateRepository do, after they have authorised", s.at(f.Pos()), f.Name.Name)
 			}
 			if receiver(f) != "Registry" || !f.Name.IsExported() {
 				continue
 			}
 			found++
-			asks := strings.Contains(body, "g.open(") || strings.Contains(body, "g.Open(") || strings.Contains(body, "g.who.Authorize(")
+			asks := strings.Contains(body, "g.open(") || strings.Contains(body, "g.Open(") || strings.Contains(body, "g.who.Authorize(") || strings.Contains(body, "g.who.AuthorizeImage(")
 			if reason, known := asksNobody[f.Name.Name]; !asks && !known {
 				t.Errorf("%s: Registry.%s asks nobody whether the caller may; open the repository, or authorise the action", s.at(f.Pos()), f.Name.Name)
 			} else if asks && known {

@@ -37,33 +37,71 @@ func NotFound(id Reference) Failure {
 // DeleteImages removes images, all in one transaction, in the order given (API-72, API-73). An id with a tag removes that tag, and the image with its
 // last tag unless an index still needs it; an id with only a digest removes the image with all its tags. The child of a stored index stays, as a
 // failure. What refers to a removed image (signatures, SBOMs) goes with it.
+//
+// Where the permission depends on the image (OpenImages), each tag that would go must be allowed, and each image without one; else nothing is removed and
+// the fault is AccessDenied.
 func (r *Repo) DeleteImages(ctx context.Context, ids []Reference) (removed []ImageID, failures []Failure, err error) {
 	if len(ids) == 1 {
 		r.call.Audit.Tag, r.call.Audit.Digest = ids[0].Tag, string(ids[0].Digest)
 	}
-	err = r.write(ctx, func(tx *sql.Tx) error {
-		removed, failures = nil, nil
-		for _, id := range ids {
-			gone, failure, err := r.delete(tx, id)
-			if err != nil {
-				return err
-			}
-			removed = append(removed, gone...)
-			if failure != nil {
-				failures = append(failures, *failure)
-			}
+	var asked *removals
+	if r.images != nil {
+		asked = &removals{may: map[ImageID]bool{}}
+	}
+	for {
+		err = r.write(ctx, func(tx *sql.Tx) (err error) {
+			removed, failures, err = r.deleteAll(tx, ids, asked)
+			return err
+		})
+		if !errors.Is(err, errUndecided) {
+			return removed, failures, err
 		}
-		return nil
-	})
-	return removed, failures, err
+		if err := r.decide(ctx, asked); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
-func (r *Repo) delete(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
+func (r *Repo) deleteAll(tx *sql.Tx, ids []Reference, asked *removals) (removed []ImageID, failures []Failure, err error) {
+	if asked != nil {
+		asked.open = nil
+	}
+	for _, id := range ids {
+		gone, failure, err := r.delete(tx, id, asked)
+		if err != nil {
+			return nil, nil, err
+		}
+		removed = append(removed, gone...)
+		if failure != nil {
+			failures = append(failures, *failure)
+		}
+	}
+	if asked != nil && len(asked.open) > 0 {
+		return nil, nil, errUndecided
+	}
+	return removed, failures, nil
+}
+
+// errUndecided undoes a removal for which it has not been asked whether the caller may.
+var errUndecided = errors.New("the removal is not decided")
+
+func (r *Repo) delete(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, *Failure, error) {
 	if id.Tag == "" && id.Digest == "" {
+		asked.ask("", "")
 		return nil, &Failure{id, FailMissingBoth, "Invalid request parameters: both tag and digest cannot be null"}, nil
 	}
 	if id.Tag != "" {
-		return r.deleteTag(tx, id)
+		return r.deleteTag(tx, id, asked)
+	}
+	tags, err := r.tagsOf(tx, id.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, tag := range tags {
+		asked.ask(id.Digest, tag)
+	}
+	if len(tags) == 0 {
+		asked.ask(id.Digest, "")
 	}
 	var one int
 	if err := tx.Row(`SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, id.Digest), &one); errors.Is(err, sql.ErrNoRows) {
@@ -79,10 +117,6 @@ func (r *Repo) delete(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
 	if needed {
 		return nil, &Failure{id, FailReferenced, "Requested image referenced by manifest list"}, nil
 	}
-	tags, err := r.tagsOf(tx, id.Digest)
-	if err != nil {
-		return nil, nil, err
-	}
 	gone := []ImageID{{Digest: id.Digest}}
 	if len(tags) > 0 {
 		gone = gone[:0]
@@ -90,19 +124,21 @@ func (r *Repo) delete(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
 			gone = append(gone, ImageID{id.Digest, tag})
 		}
 	}
-	return gone, nil, r.deleteImage(tx, id.Digest)
+	return gone, nil, r.deleteImage(tx, id.Digest, asked)
 }
 
-func (r *Repo) deleteTag(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) {
+func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, *Failure, error) {
 	var digest oci.Digest
 	err := tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, id.Tag), &digest)
 	if errors.Is(err, sql.ErrNoRows) {
+		asked.ask(id.Digest, id.Tag)
 		f := NotFound(id)
 		return nil, &f, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
+	asked.ask(digest, id.Tag)
 	if id.Digest != "" && id.Digest != digest {
 		return nil, &Failure{id, FailTagNotOfDigest, "Requested image tag does not match the image digest"}, nil
 	}
@@ -120,7 +156,7 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference) ([]ImageID, *Failure, error) 
 	if needed, err := r.isChild(tx, digest); err != nil || needed {
 		return gone, nil, err
 	}
-	return gone, nil, r.deleteImage(tx, digest)
+	return gone, nil, r.deleteImage(tx, digest, asked)
 }
 
 func (r *Repo) isChild(tx *sql.Tx, d oci.Digest) (bool, error) {
@@ -143,8 +179,9 @@ func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
 }
 
 // deleteImage removes the image, its tags, and what refers to it as its subject, and what refers to that; referrers that an index needs stay. The work is
-// a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44).
-func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest) error {
+// a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for.
+func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
+	image := d
 	for queue := []oci.Digest{d}; len(queue) > 0; {
 		d, queue = queue[0], queue[1:]
 		tags, err := r.tagsOf(tx, d)
@@ -152,6 +189,9 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest) error {
 			return err
 		}
 		for _, tag := range tags {
+			if d != image {
+				asked.ask(d, tag) // a referrer that has a name of its own
+			}
 			if err := r.g.contents.moved(tx, r.ID, tag); err != nil {
 				return err
 			}

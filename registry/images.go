@@ -215,8 +215,11 @@ type Referrer struct {
 }
 
 // Referrers lists the manifests whose subject is the given digest, which need not be stored itself, by digest, limit at a time. With artifactTypes only
-// those of one of these types.
+// those of one of these types. The fault is AccessDenied, for those who may not pull the subject (OpenImages).
 func (r *Repo) Referrers(ctx context.Context, subject oci.Digest, artifactTypes []string, after oci.Digest, limit int) (list []Referrer, more bool, err error) {
+	if err := r.mayPull(ctx, "", subject); err != nil {
+		return nil, false, err
+	}
 	query := `SELECT media_type, digest, body_size, artifact_type, annotations FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND digest > $3`
 	args := sql.Args(r.ID, subject, after, limit+1)
 	if len(artifactTypes) > 0 {

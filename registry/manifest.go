@@ -33,9 +33,32 @@ type Manifest struct {
 }
 
 // Manifest finds an image's manifest, byte for byte as it was pushed. When the reference has tag and digest, they must belong together.
-// The fault is ImageNotFound.
+// The faults are ImageNotFound, and AccessDenied where the permission depends on the image (OpenImages): also for one that is not there, so that it does
+// not show which are.
 func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
 	r.note(ref.Tag, ref.Digest)
+	m, err := r.findManifest(ctx, ref)
+	found := ref.Digest
+	if err == nil {
+		found = m.Digest
+	} else if !fault.Is(err, fault.ImageNotFound) {
+		return nil, err
+	}
+	if denied := r.mayPull(ctx, ref.Tag, found); denied != nil {
+		return nil, denied
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ref.Digest != "" && m.Digest != ref.Digest {
+		return nil, imageNotFound()
+	}
+	r.note("", m.Digest)
+	return m, nil
+}
+
+// findManifest finds the manifest that the tag names or, without a tag, that of the digest.
+func (r *Repo) findManifest(ctx context.Context, ref Reference) (*Manifest, error) {
 	name, isTag := string(ref.Digest), false
 	if ref.Tag != "" {
 		name, isTag = ref.Tag, true
@@ -50,10 +73,6 @@ func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
 		}
 		c.keepManifest(r.ID, name, stamp, m)
 	}
-	if ref.Digest != "" && m.Digest != ref.Digest {
-		return nil, imageNotFound()
-	}
-	r.note("", m.Digest)
 	return m, nil
 }
 
@@ -80,7 +99,7 @@ func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Mani
 		// Only where the tag points can be another thing than before; the manifest itself may be at hand.
 		var d oci.Digest
 		if err = r.g.db.Row(ctx, `SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, name), &d); err == nil {
-			return r.Manifest(ctx, Reference{Digest: d})
+			return r.findManifest(ctx, Reference{Digest: d})
 		}
 	default:
 		err = r.g.db.Row(ctx, `SELECT m.digest, m.media_type, m.body FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest

@@ -35,7 +35,7 @@ type Stored struct {
 
 // PutImage stores a manifest and points the tag to it, in one transaction that is durable when it answers. The order of checks is API-66's; the faults are
 // ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, InvalidParameter, TagInvalid, ImageDigestDoesNotMatch, LayersNotFound, ReferencedImagesNotFound,
-// ImageTagAlreadyExists and LimitExceeded. The same image under the same tag again is no error: neither New nor Moved.
+// ImageTagAlreadyExists, LimitExceeded, and AccessDenied where the permission depends on the image (OpenImages). The same image under the same tag again is no error: neither New nor Moved.
 func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if p.Tag != "" {
 		if err := oci.CheckTag(p.Tag); err != nil {
@@ -53,6 +53,12 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if p.Digest != "" && p.Digest != digest {
 		return Stored{}, fault.New(fault.ImageDigestDoesNotMatch, "The digest of the manifest is %s, not %s", digest, p.Digest)
 	}
+	r.call.Audit.Tag, r.call.Audit.Digest = p.Tag, string(digest)
+	if r.images != nil {
+		if err := r.mayUse(ctx, p.Tag, digest); err != nil {
+			return Stored{}, err
+		}
+	}
 	full, err := r.g.sizes.full(ctx, r)
 	if err != nil {
 		return Stored{}, err
@@ -61,7 +67,6 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if m.Subject != nil {
 		s.Subject = m.Subject.Digest
 	}
-	r.call.Audit.Tag, r.call.Audit.Digest = p.Tag, string(digest)
 	err = r.g.db.Write(ctx, func(tx *sql.Tx) error {
 		s.New, s.Moved = false, false
 		mutability, err := r.mutability(tx)

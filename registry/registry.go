@@ -144,6 +144,8 @@ type Repo struct {
 	*Repository
 	g    *Registry
 	call *iam.Call
+	// images is what is still to be decided for each image; nil if the caller may act on all of them.
+	images *imageRule
 }
 
 // Repository is a repository's row. It is shared between requests and must not be changed.
@@ -175,6 +177,8 @@ type cachedRepository struct {
 //
 // The faults are NameInvalid; AccessDenied, which a caller of another account gets for a repository that does not exist just as for one that does not
 // admit them, so that existence does not leak (API-28); and RepositoryNotFound.
+//
+// Actions on images have OpenImages.
 func (g *Registry) Open(ctx context.Context, ref Ref, actions ...string) (*Repo, error) {
 	return g.open(ctx, ref, nil, nil, actions...)
 }
@@ -185,17 +189,11 @@ func (g *Registry) OpenTagging(ctx context.Context, ref Ref, action string, tags
 }
 
 func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]string, tagKeys []string, actions ...string) (*Repo, error) {
-	repo, err := g.find(ctx, ref)
-	if err != nil && !fault.Is(err, fault.RepositoryNotFound) {
+	repo, target, err := g.target(ctx, ref)
+	if target == nil {
 		return nil, err
 	}
 	call := iam.From(ctx)
-	var target *iam.Resource
-	if repo != nil {
-		target = &repo.resource
-	} else {
-		target = &iam.Resource{ARN: ref.ARN(), Account: ref.Account}
-	}
 	if requestTags != nil || tagKeys != nil {
 		with := *target
 		with.RequestTags, with.TagKeys = requestTags, tagKeys
@@ -210,6 +208,18 @@ func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]str
 		return nil, err
 	}
 	return &Repo{Repository: repo, g: g, call: call}, nil
+}
+
+// target is the repository, and what Authorize asks about: also of one that does not exist, which is RepositoryNotFound to those who may know it.
+func (g *Registry) target(ctx context.Context, ref Ref) (*Repository, *iam.Resource, error) {
+	repo, err := g.find(ctx, ref)
+	switch {
+	case err == nil:
+		return repo, &repo.resource, nil
+	case fault.Is(err, fault.RepositoryNotFound):
+		return nil, &iam.Resource{ARN: ref.ARN(), Account: ref.Account}, err
+	}
+	return nil, nil, err
 }
 
 // recovers lets the root user of the owning account read, replace and delete a repository's policy whatever that policy says, so that none can lock

@@ -130,6 +130,11 @@ func (d *Door) open(x *exchange, actions ...string) (*registry.Repo, error) {
 	return d.Registry.Open(x.r.Context(), x.ref(x.name), actions...)
 }
 
+// openImage is the repository of the request, for an action on the image that it names.
+func (d *Door) openImage(x *exchange, action string, image registry.Reference) (*registry.Repo, error) {
+	return d.Registry.OpenImages(x.r.Context(), x.ref(x.name), action, image)
+}
+
 func (x *exchange) ref(name string) registry.Ref {
 	return registry.Ref{Account: x.t.Account, Region: x.t.Region, Name: name}
 }

@@ -17,7 +17,7 @@ func (d *Door) getManifest(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:BatchGetImage")
+	repo, err := d.openImage(x, "ecr:BatchGetImage", reference)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (d *Door) putManifest(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:PutImage")
+	repo, err := d.openImage(x, "ecr:PutImage", reference)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (d *Door) deleteManifest(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:BatchDeleteImage")
+	repo, err := d.openImage(x, "ecr:BatchDeleteImage", reference)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/registry"
 )
 
 const (
@@ -58,7 +59,7 @@ func (d *Door) referrers(x *exchange) error {
 			return fault.New(fault.InvalidParameter, "Invalid parameter at 'artifactTypes' failed to satisfy constraint: 'must be a media type'")
 		}
 	}
-	repo, err := d.open(x, "ecr:BatchGetImage")
+	repo, err := d.openImage(x, "ecr:BatchGetImage", registry.Reference{Digest: subject})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,11 @@ func (a *API) open(ctx context.Context, registryID, name *string, actions ...str
 	return a.Registry.Open(ctx, reference(ctx, registryID, name), actions...)
 }
 
+// openImages is open for an action on images.
+func (a *API) openImages(ctx context.Context, registryID, name *string, action string, images ...registry.Reference) (*registry.Repo, error) {
+	return a.Registry.OpenImages(ctx, reference(ctx, registryID, name), action, images...)
+}
+
 // reference names a repository in the region whose endpoint was called (API-27).
 func reference(ctx context.Context, registryID, name *string) registry.Ref {
 	return registry.Ref{Account: account(ctx, registryID), Region: iam.From(ctx).Region, Name: aws.ToString(name)}

@@ -6,26 +6,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-
-	"github.com/berth-registry/berth/registry"
 )
 
 // BatchDeleteImage removes tags, and images by digest or with their last tag (API-72). An id that cannot be served is a failure of its own (API-56,
-// API-73). Its fault is RepositoryNotFound.
+// API-73). Its faults are RepositoryNotFound, and AccessDenied for all when a policy asks for an image's tag or digest and one of them is refused.
 func (a *API) BatchDeleteImage(ctx context.Context, in *ecr.BatchDeleteImageInput) (*ecr.BatchDeleteImageOutput, error) {
-	r, err := a.open(ctx, in.RegistryId, in.RepositoryName, "ecr:BatchDeleteImage")
+	refs := readImageIDs(in.ImageIds)
+	r, err := a.openImages(ctx, in.RegistryId, in.RepositoryName, "ecr:BatchDeleteImage", refs...)
 	if err != nil {
 		return nil, err
 	}
 	out := &ecr.BatchDeleteImageOutput{ImageIds: []types.ImageIdentifier{}, Failures: []types.ImageFailure{}}
-	var refs []registry.Reference
 	for _, id := range in.ImageIds {
-		ref, failed := readImageID(id)
-		if failed != nil {
+		if _, failed := readImageID(id); failed != nil {
 			out.Failures = append(out.Failures, *failed)
-			continue
 		}
-		refs = append(refs, ref)
 	}
 	removed, failures, err := r.DeleteImages(ctx, refs)
 	if err != nil {

@@ -17,9 +17,9 @@ const maxManifests = 4 * oci.MaxManifest
 
 // BatchGetImage gives the manifests of images as they were pushed, whatever media types the caller accepts (API-55), and counts as a pull of each
 // (API-54). An id that cannot be served is a failure of its own (API-56). Its faults are RepositoryNotFound and LimitExceeded, when the manifests are
-// together over 16 MiB.
+// together over 16 MiB, and AccessDenied for all when a policy asks for an image's tag or digest and one of them is refused.
 func (a *API) BatchGetImage(ctx context.Context, in *ecr.BatchGetImageInput) (*ecr.BatchGetImageOutput, error) {
-	r, err := a.open(ctx, in.RegistryId, in.RepositoryName, "ecr:BatchGetImage")
+	r, err := a.openImages(ctx, in.RegistryId, in.RepositoryName, "ecr:BatchGetImage", readImageIDs(in.ImageIds)...)
 	if err != nil {
 		return nil, err
 	}

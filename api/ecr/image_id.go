@@ -43,6 +43,17 @@ func readImageID(id types.ImageIdentifier) (registry.Reference, *types.ImageFail
 	return ref, nil
 }
 
+// readImageIDs are the ids of a batch that could name images.
+func readImageIDs(ids []types.ImageIdentifier) []registry.Reference {
+	refs := make([]registry.Reference, 0, len(ids))
+	for _, id := range ids {
+		if ref, failed := readImageID(id); failed == nil {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
 // mustImageID reads an id where a single one that is no id spoils the call. Its fault is InvalidParameter. A digest of another algorithm than sha256 goes
 // on to the registry, which says in its own words that there is no such image.
 func mustImageID(id types.ImageIdentifier) (registry.Reference, error) {

@@ -43,6 +43,7 @@ type Call struct {
 	request policy.Request
 	set     policy.Set
 	keys    conditionKeys
+	image   imageKeys
 	address string // SourceIP as text, made at most once
 }
 

@@ -126,6 +126,13 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		return oneIf(p.Account)
 	case "aws:tagkeys":
 		return k.tagKeys()
+
+	case "ecr:imagetag":
+		c.image.askedTag = true
+		return oneIf(c.image.Tag)
+	case "ecr:imagedigest":
+		c.image.askedDigest = true
+		return oneIf(c.image.Digest)
 	}
 	if v, ok := policy.PrincipalValue(p, key); ok {
 		return v
