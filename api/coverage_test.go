@@ -10,6 +10,7 @@ import (
 
 	"github.com/berth-registry/berth/api/ecr"
 	"github.com/berth-registry/berth/api/iam"
+	"github.com/berth-registry/berth/api/organizations"
 	"github.com/berth-registry/berth/api/sts"
 	"github.com/berth-registry/berth/lang/awswire"
 )
@@ -60,6 +61,8 @@ func bound(t *testing.T) []service {
 	add("AWS Identity and Access Management (iam)", s, err)
 	s, err = sts.Service(&sts.API{})
 	add("AWS Security Token Service (sts)", s, err)
+	s, err = organizations.Service(&organizations.API{})
+	add("AWS Organizations (organizations)", s, err)
 	return list
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	directory "github.com/berth-registry/berth/identity/iam"
@@ -151,6 +152,11 @@ func (c *Caller) ECR(region string) *ecr.Client {
 // IAM is an unmodified SDK client.
 func (c *Caller) IAM() *iam.Client {
 	return iam.New(iam.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
+}
+
+// Organizations is an unmodified SDK client.
+func (c *Caller) Organizations() *organizations.Client {
+	return organizations.New(organizations.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
 }
 
 // STS is an unmodified SDK client.

@@ -70,6 +70,43 @@ const (
 	ExpiredIdentityToken        Code = "ExpiredIdentityToken"        // its time is over: a new one helps
 	RejectedIdentityToken       Code = "RejectedIdentityToken"       // its time has not come
 	IdentityProviderUnreachable Code = "IdentityProviderUnreachable" // its provider does not answer: trying again may help
+
+	// Organizations.
+	AlreadyInOrganization           Code = "AlreadyInOrganization"
+	OrganizationsNotInUse           Code = "OrganizationsNotInUse" // the caller's account is in no organization (ORG-10)
+	OrganizationNotEmpty            Code = "OrganizationNotEmpty"
+	RootNotFound                    Code = "RootNotFound"
+	OrganizationalUnitNotFound      Code = "OrganizationalUnitNotFound"
+	OrganizationalUnitAlreadyExists Code = "OrganizationalUnitAlreadyExists" // same name under the same parent (ORG-12)
+	OrganizationalUnitNotEmpty      Code = "OrganizationalUnitNotEmpty"
+	ParentNotFound                  Code = "ParentNotFound"
+	ChildNotFound                   Code = "ChildNotFound"
+	TargetNotFound                  Code = "TargetNotFound" // what a policy or tag should hang on (ORG-20)
+	SourceParentNotFound            Code = "SourceParentNotFound"
+	DestinationParentNotFound       Code = "DestinationParentNotFound"
+	AccountNotFound                 Code = "AccountNotFound"
+	AccountAlreadyThere             Code = "AccountAlreadyThere" // at the destination of a move (ORG-15)
+	AccountAlreadyClosed            Code = "AccountAlreadyClosed"
+	CreateAccountStatusNotFound     Code = "CreateAccountStatusNotFound"
+	ManagementAccountCannotLeave    Code = "ManagementAccountCannotLeave"
+	ConstraintViolation             Code = "ConstraintViolation" // Detail is Reason (ORG-20)
+	HandshakeNotFound               Code = "HandshakeNotFound"
+	HandshakeAlreadyExists          Code = "HandshakeAlreadyExists"
+	HandshakeAlreadyInState         Code = "HandshakeAlreadyInState"
+	InvalidHandshakeTransition      Code = "InvalidHandshakeTransition"
+	HandshakeConstraintViolation    Code = "HandshakeConstraintViolation" // Detail is Reason
+	PolicyNotFound                  Code = "PolicyNotFound"
+	PolicyAlreadyExists             Code = "PolicyAlreadyExists"
+	PolicyInUse                     Code = "PolicyInUse"
+	PolicyAlreadyAttached           Code = "PolicyAlreadyAttached"
+	PolicyNotAttached               Code = "PolicyNotAttached"
+	PolicyTypeAlreadyEnabled        Code = "PolicyTypeAlreadyEnabled"
+	PolicyTypeNotEnabled            Code = "PolicyTypeNotEnabled"
+	PolicyTypeNotAvailable          Code = "PolicyTypeNotAvailable" // the organization has not all features
+	EffectivePolicyNotFound         Code = "EffectivePolicyNotFound"
+	AccountAlreadyRegistered        Code = "AccountAlreadyRegistered" // as delegated administrator (ORG-22)
+	AccountNotRegistered            Code = "AccountNotRegistered"
+	ResourcePolicyNotFound          Code = "ResourcePolicyNotFound"
 )
 
 // Codes lists every code, so that a test can walk each through each door's table.
@@ -85,5 +122,11 @@ func Codes() []Code {
 		LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
 		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge,
 		InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
+		AlreadyInOrganization, OrganizationsNotInUse, OrganizationNotEmpty, RootNotFound, OrganizationalUnitNotFound, OrganizationalUnitAlreadyExists,
+		OrganizationalUnitNotEmpty, ParentNotFound, ChildNotFound, TargetNotFound, SourceParentNotFound, DestinationParentNotFound, AccountNotFound,
+		AccountAlreadyThere, AccountAlreadyClosed, CreateAccountStatusNotFound, ManagementAccountCannotLeave, ConstraintViolation, HandshakeNotFound,
+		HandshakeAlreadyExists, HandshakeAlreadyInState, InvalidHandshakeTransition, HandshakeConstraintViolation, PolicyNotFound, PolicyAlreadyExists,
+		PolicyInUse, PolicyAlreadyAttached, PolicyNotAttached, PolicyTypeAlreadyEnabled, PolicyTypeNotEnabled, PolicyTypeNotAvailable,
+		EffectivePolicyNotFound, AccountAlreadyRegistered, AccountNotRegistered, ResourcePolicyNotFound,
 	}
 }

@@ -72,3 +72,7 @@ type LayerPart struct {
 	// LastValidByte is the offset of the last byte that is stored, -1 if there is none.
 	LastValidByte int64
 }
+
+// Reason is the Detail of ConstraintViolation, HandshakeConstraintViolation and, where AWS tells one, InvalidInput: which rule, in a word that clients can compare
+// (ORG-20).
+type Reason struct{ Reason string }

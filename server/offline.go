@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/sql"
@@ -47,8 +48,7 @@ func OpenIdentity(ctx context.Context, f Folder, d Database) (directory *iam.Dir
 		return nil, nil, err
 	}
 	s.onClose(directory.Close)
-	accounts, err := directory.Accounts(ctx)
-	if err == nil && len(accounts) == 0 {
+	if _, err = directory.FirstAccount(ctx); fault.Is(err, fault.NoSuchEntity) {
 		err = fmt.Errorf("%s has no accounts yet: %w", f.Data, fs.ErrNotExist)
 	}
 	return directory, s.Close, err

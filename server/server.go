@@ -18,8 +18,11 @@ import (
 	"github.com/berth-registry/berth/api/front"
 	iamapi "github.com/berth-registry/berth/api/iam"
 	"github.com/berth-registry/berth/api/operator"
+	orgapi "github.com/berth-registry/berth/api/organizations"
 	stsapi "github.com/berth-registry/berth/api/sts"
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/identity/org"
 	"github.com/berth-registry/berth/lang/awswire"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
@@ -38,6 +41,7 @@ type Server struct {
 	handler  http.Handler
 	registry *registry.Registry
 	identity *iam.Directory
+	orgs     *org.Organizations
 	ready    func(context.Context) error
 	closers  []func()
 }
@@ -125,6 +129,9 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 		return nil, err
 	}
 	s.onClose(s.identity.Close)
+	if s.orgs, err = org.Open(ctx, db, log, s.identity, org.Options{Now: o.Now}); err != nil {
+		return nil, err
+	}
 	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled}); err != nil {
 		return nil, err
 	}
@@ -176,7 +183,10 @@ func (s *Server) services(ctx context.Context, log *audit.Log) ([]*awswire.Servi
 		},
 		func() (*awswire.Service, error) { return stsapi.Service(&stsapi.API{Directory: s.identity}) },
 		func() (*awswire.Service, error) {
-			return operator.Service(&operator.API{Directory: s.identity, Logs: []*audit.Log{log}})
+			return orgapi.Service(&orgapi.API{Organizations: s.orgs, Pages: pages})
+		},
+		func() (*awswire.Service, error) {
+			return operator.Service(&operator.API{Directory: s.identity, Logs: []*audit.Log{log}, Pages: pages})
 		},
 	} {
 		service, err := bind()
@@ -207,8 +217,7 @@ func (s *Server) Identity() *iam.Directory { return s.identity }
 
 // firstStart makes the first account where there is none, and writes its access key. There is no other way to it: no default key and no password exist.
 func firstStart(ctx context.Context, c *Config, directory *iam.Directory) (*FirstAccount, error) {
-	accounts, err := directory.Accounts(ctx)
-	if err != nil || len(accounts) > 0 {
+	if _, err := directory.FirstAccount(ctx); !fault.Is(err, fault.NoSuchEntity) {
 		return nil, err
 	}
 	// The file is tried first: an account whose only key was lost to a full disk would be out of everybody's reach.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/server"
 )
 
@@ -67,7 +68,7 @@ func TestFirstStartWritesItsOwnKey(t *testing.T) {
 		if again.First != nil {
 			t.Errorf("the second start made account %s", again.First.ID)
 		}
-		accounts, err := again.Identity().Accounts(t.Context())
+		accounts, _, err := again.Identity().Accounts(t.Context(), iam.Page{})
 		if err != nil || len(accounts) != 1 || accounts[0].ID != first.First.ID {
 			t.Errorf("after the second start there are %v, %v", accounts, err)
 		}

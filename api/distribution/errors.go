@@ -72,7 +72,15 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 	case fault.RepositoryAlreadyExists, fault.RepositoryNotEmpty, fault.RepositoryPolicyNotFound, fault.RegistryPolicyNotFound,
 		fault.InvalidTagParameter, fault.TooManyTags, fault.NoSuchEntity, fault.EntityAlreadyExists, fault.DeleteConflict,
 		fault.MalformedPolicyDocument, fault.InvalidInput, fault.UnmodifiableEntity, fault.PackedPolicyTooLarge,
-		fault.InvalidIdentityToken, fault.ExpiredIdentityToken, fault.RejectedIdentityToken, fault.IdentityProviderUnreachable:
+		fault.InvalidIdentityToken, fault.ExpiredIdentityToken, fault.RejectedIdentityToken, fault.IdentityProviderUnreachable,
+		fault.AlreadyInOrganization, fault.OrganizationsNotInUse, fault.OrganizationNotEmpty, fault.RootNotFound, fault.OrganizationalUnitNotFound,
+		fault.OrganizationalUnitAlreadyExists, fault.OrganizationalUnitNotEmpty, fault.ParentNotFound, fault.ChildNotFound, fault.TargetNotFound,
+		fault.SourceParentNotFound, fault.DestinationParentNotFound, fault.AccountNotFound, fault.AccountAlreadyThere, fault.AccountAlreadyClosed,
+		fault.CreateAccountStatusNotFound, fault.ManagementAccountCannotLeave, fault.ConstraintViolation, fault.HandshakeNotFound,
+		fault.HandshakeAlreadyExists, fault.HandshakeAlreadyInState, fault.InvalidHandshakeTransition, fault.HandshakeConstraintViolation,
+		fault.PolicyNotFound, fault.PolicyAlreadyExists, fault.PolicyInUse, fault.PolicyAlreadyAttached, fault.PolicyNotAttached,
+		fault.PolicyTypeAlreadyEnabled, fault.PolicyTypeNotEnabled, fault.PolicyTypeNotAvailable, fault.EffectivePolicyNotFound,
+		fault.AccountAlreadyRegistered, fault.AccountNotRegistered, fault.ResourcePolicyNotFound:
 		return answer{http.StatusBadRequest, "UNSUPPORTED"}, true
 	}
 	return answer{}, false

@@ -8,7 +8,7 @@ import (
 // exceptions names every fault on this wire (API-4, API-5). All are HTTP 400 but ServerException, which is 500: it stands for what only another door
 // can cause, and for "try again", which the SDKs do by themselves after a 500.
 func exceptions() awswire.Table {
-	return awswire.Table{
+	t := awswire.Table{
 		fault.MissingCredentials: "MissingAuthenticationTokenException",
 		fault.MalformedSignature: "IncompleteSignatureException",
 		fault.SignatureMismatch:  "InvalidSignatureException",
@@ -59,19 +59,11 @@ func exceptions() awswire.Table {
 		fault.UploadNotFound:           "UploadNotFoundException",
 		// The SDKs wait and try again; by then the other writer is done and the part is refused or taken by its offset (H23).
 		fault.UploadBusy: "ThrottlingException",
-
-		// Faults of the identity doors, which no operation here lets through.
-		fault.NoSuchEntity:            "ServerException",
-		fault.EntityAlreadyExists:     "ServerException",
-		fault.DeleteConflict:          "ServerException",
-		fault.MalformedPolicyDocument: "ServerException",
-		fault.InvalidInput:            "ServerException",
-		fault.UnmodifiableEntity:      "ServerException",
-		fault.PackedPolicyTooLarge:    "ServerException",
-
-		fault.InvalidIdentityToken:        "ServerException",
-		fault.ExpiredIdentityToken:        "ServerException",
-		fault.RejectedIdentityToken:       "ServerException",
-		fault.IdentityProviderUnreachable: "ServerException",
 	}
+	for _, code := range fault.Codes() {
+		if t[code] == "" { // faults of the identity doors, which no operation here lets through
+			t[code] = "ServerException"
+		}
+	}
+	return t
 }

@@ -204,9 +204,9 @@ func (f *Front) service(c awswire.Call, s *sigv4.Signature) *awswire.Service {
 func (f *Front) checkScope(x *exchange, service *awswire.Service, s *sigv4.Signature) error {
 	name := service.Model().SigningName
 	served := f.Names.Serves
-	if name == "iam" || name == "sts" {
-		// IAM is global and signs for us-east-1, whatever regions this cell serves; so does the global endpoint of STS (STS-1). But a client that is told
-		// an endpoint, as by AWS_ENDPOINT_URL, signs for the region that it works in, also for IAM.
+	if name == "iam" || name == "sts" || name == "organizations" {
+		// IAM and Organizations are global and sign for us-east-1, whatever regions this cell serves (ORG-1); so does the global endpoint of STS (STS-1). But a
+		// client that is told an endpoint, as by AWS_ENDPOINT_URL, signs for the region that it works in, also for these.
 		served = func(region string) bool { return region == "us-east-1" || f.Names.Serves(region) }
 	}
 	if name == "berth" {

@@ -1,25 +1,50 @@
 package operator
 
-import "context"
+import (
+	"context"
 
-// ListAccountsInput is empty.
-type ListAccountsInput struct{}
+	"github.com/aws/aws-sdk-go-v2/aws"
 
-// ListAccountsOutput lists the accounts by id.
-type ListAccountsOutput struct{ Accounts []Account }
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+)
 
-// ListAccounts lists the installation's accounts. It needs berth:ListAccounts.
-func (a *API) ListAccounts(ctx context.Context, _ *ListAccountsInput) (*ListAccountsOutput, error) {
+// ListAccountsInput says which page is wanted; MaxResults is 100 unless given, at most 1000.
+type ListAccountsInput struct {
+	NextToken  *string
+	MaxResults *int32
+}
+
+// ListAccountsOutput lists accounts by id. With a NextToken there are more.
+type ListAccountsOutput struct {
+	Accounts  []Account
+	NextToken *string
+}
+
+// ListAccounts lists the installation's accounts, page by page. It needs berth:ListAccounts. The fault is InvalidInput for a token that is not this list's.
+func (a *API) ListAccounts(ctx context.Context, in *ListAccountsInput) (*ListAccountsOutput, error) {
 	if err := a.authorize(ctx, "berth:ListAccounts"); err != nil {
 		return nil, err
 	}
-	accounts, err := a.Directory.Accounts(ctx)
+	p := iam.Page{Max: int(aws.ToInt32(in.MaxResults))}
+	binding := []string{iam.From(ctx).CallerID(), "berth:ListAccounts"}
+	if in.NextToken != nil {
+		after, err := a.Pages.Open(*in.NextToken, binding...)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.InvalidInput, "nextToken is not a token of this list")
+		}
+		p.After = after
+	}
+	accounts, next, err := a.Directory.Accounts(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	out := &ListAccountsOutput{Accounts: make([]Account, len(accounts))}
 	for i := range accounts {
 		out.Accounts[i] = show(&accounts[i])
+	}
+	if next != "" {
+		out.NextToken = aws.String(a.Pages.Seal(next, binding...))
 	}
 	return out, nil
 }

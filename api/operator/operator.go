@@ -7,7 +7,6 @@ package operator
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -21,6 +20,8 @@ type API struct {
 	Directory *iam.Directory
 	// Logs are the audit logs of the installation: of its identities, and of the registry when that has a database of its own.
 	Logs []*audit.Log
+	// Pages seals the tokens of lists, so that a token continues only the list that it came from (H55).
+	Pages *awswire.Pages
 }
 
 // Service binds a to the service model.
@@ -44,20 +45,11 @@ func Errors() awswire.Table {
 
 // authorize asks for an action of the operator's.
 func (a *API) authorize(ctx context.Context, action string) error {
-	first, err := a.first(ctx)
+	first, err := a.Directory.FirstAccount(ctx)
 	if err != nil {
 		return err
 	}
-	return a.Directory.Authorize(ctx, action, &iam.Resource{ARN: "*", Account: first})
-}
-
-// first is the account that the installation began with.
-func (a *API) first(ctx context.Context) (string, error) {
-	accounts, err := a.Directory.Accounts(ctx)
-	if err != nil || len(accounts) == 0 {
-		return "", err
-	}
-	return slices.MinFunc(accounts, func(x, y iam.Account) int { return x.Created.Compare(y.Created) }).ID, nil
+	return a.Directory.Authorize(ctx, action, &iam.Resource{ARN: "*", Account: first.ID})
 }
 
 // Account is an account, as the wire shows it.

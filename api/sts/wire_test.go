@@ -21,11 +21,11 @@ func second[T any](_ T, err error) error { return err }
 // asRoot is the context of the account's root user.
 func (s *site) asRoot() context.Context {
 	s.Helper()
-	accounts, err := s.directory.Accounts(s.Context())
+	first, err := s.directory.FirstAccount(s.Context())
 	s.ok(err)
 	who, err := s.root.GetCallerIdentity(s.Context(), &sts.GetCallerIdentityInput{})
 	s.ok(err)
-	if *who.Account != accounts[0].ID {
+	if *who.Account != first.ID {
 		s.Fatal("another account")
 	}
 	credential, err := s.root.Options().Credentials.Retrieve(s.Context())

@@ -126,11 +126,25 @@ type account struct {
 	CreatedAt float64 `json:"createdAt"`
 }
 
-// accounts asks the running server.
+// accounts asks the running server, page by page.
 func (t *Target) accounts(ctx context.Context) ([]account, error) {
-	var out struct{ Accounts []account }
-	err := t.call(ctx, "ListAccounts", struct{}{}, &out)
-	return out.Accounts, err
+	all, next := []account{}, ""
+	for {
+		var page struct {
+			Accounts  []account
+			NextToken string
+		}
+		err := t.call(ctx, "ListAccounts", struct {
+			NextToken  string `json:"nextToken,omitempty"`
+			MaxResults int    `json:"maxResults"`
+		}{next, 1000}, &page)
+		if err != nil {
+			return nil, err
+		}
+		if all, next = append(all, page.Accounts...), page.NextToken; next == "" {
+			return all, nil
+		}
+	}
 }
 
 // Run lists the accounts of the running server.

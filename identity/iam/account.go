@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -14,9 +13,21 @@ import (
 type Account struct {
 	ID, Name string
 	// Alias is another name for signing in; "" if it has none.
-	Alias   string
+	Alias string
+	// Email is the account's own address; one made without is at account.invalid.
+	Email   string
+	State   AccountState
 	Created time.Time
 }
+
+// AccountState says whether an account is in use (ORG-14).
+type AccountState string
+
+// The states of an account. What is not active signs nothing, and nobody reaches what is in it.
+const (
+	AccountActive    AccountState = "ACTIVE"
+	AccountSuspended AccountState = "SUSPENDED"
+)
 
 // NewAccount says what account to make.
 type NewAccount struct {
@@ -39,23 +50,10 @@ func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (*Account, 
 		}
 	}
 	now := d.options.Now()
-	a := &Account{ID: n.ID, Name: n.Name, Created: stored(now)}
+	var a *Account
 	var key *AccessKey
-	err := d.db.Write(ctx, func(tx *sql.Tx) error {
-		if a.ID = n.ID; a.ID == "" {
-			a.ID = newAccountID()
-		}
-		if a.Name = n.Name; a.Name == "" {
-			a.Name = a.ID
-		}
-		there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1`, a.ID)
-		if err != nil {
-			return err
-		}
-		if there > 0 {
-			return fault.New(fault.EntityAlreadyExists, "Account with id %s already exists.", a.ID)
-		}
-		if _, err := tx.Exec(`INSERT INTO iam_account (id, name, created) VALUES ($1, $2, $3)`, a.ID, a.Name, sql.Micros(now)); err != nil {
+	err := d.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		if a, err = d.insertAccount(tx, n.ID, n.Name, "", now); err != nil {
 			return err
 		}
 		owner := a.ID
@@ -87,30 +85,83 @@ func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (*Account, 
 	return a, key, nil
 }
 
-// Account returns an account; NoSuchEntity.
-func (d *Directory) Account(ctx context.Context, id string) (*Account, error) {
-	a := &Account{ID: id}
-	var created int64
-	err := d.db.Row(ctx, `SELECT name, COALESCE(alias, ''), created FROM iam_account WHERE id = $1`, sql.Args(id), &a.Name, &a.Alias, &created)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fault.New(fault.NoSuchEntity, "The account with id %s cannot be found.", id)
+// insertAccount makes the row of an account: a random id, the id as name, and an address that nobody has, unless they are given. It fails with EntityAlreadyExists
+// if the id or the address is taken.
+func (d *Directory) insertAccount(tx *sql.Tx, id, name, email string, now time.Time) (*Account, error) {
+	a := &Account{ID: id, Name: name, Email: email, State: AccountActive, Created: stored(now)}
+	if a.ID == "" {
+		a.ID = newAccountID()
 	}
+	if a.Name == "" {
+		a.Name = a.ID
+	}
+	if a.Email == "" {
+		a.Email = a.ID + "@account.invalid"
+	}
+	if there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1`, a.ID); err != nil {
+		return nil, err
+	} else if there > 0 {
+		return nil, fault.New(fault.EntityAlreadyExists, "Account with id %s already exists.", a.ID)
+	}
+	if there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE LOWER(email) = LOWER($1)`, a.Email); err != nil {
+		return nil, err
+	} else if there > 0 {
+		return nil, fault.New(fault.EntityAlreadyExists, "Account with email %s already exists.", a.Email)
+	}
+	if _, err := tx.Exec(`INSERT INTO iam_account (id, name, email, created) VALUES ($1, $2, $3, $4)`, a.ID, a.Name, a.Email, sql.Micros(now)); err != nil {
+		return nil, err
+	}
+	return a, tx.Changed(d.epoch, a.ID)
+}
+
+const accountColumns = `id, name, COALESCE(alias, ''), email, state, created`
+
+func readAccount(row sql.Scanner) (a Account, err error) {
+	var created int64
+	err = row.Scan(&a.ID, &a.Name, &a.Alias, &a.Email, &a.State, &created)
 	a.Created = sql.Time(created)
 	return a, err
 }
 
-// Accounts returns every account, by id.
-func (d *Directory) Accounts(ctx context.Context) ([]Account, error) {
-	var out []Account
-	err := d.db.Rows(ctx, `SELECT id, name, COALESCE(alias, ''), created FROM iam_account ORDER BY id`, nil, func(row sql.Scanner) error {
-		var a Account
-		var created int64
-		err := row.Scan(&a.ID, &a.Name, &a.Alias, &created)
-		a.Created = sql.Time(created)
-		out = append(out, a)
-		return err
-	})
-	return out, err
+// account returns the account that a condition names.
+func (d *Directory) account(ctx context.Context, where string, args ...any) (*Account, error) {
+	found, err := gather(func(scan func(sql.Scanner) error) error {
+		return d.db.Rows(ctx, `SELECT `+accountColumns+` FROM iam_account `+where, args, scan)
+	}, readAccount)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.NoSuchEntity, "The account cannot be found.")
+	}
+	return &found[0], nil
+}
+
+// Account returns an account; NoSuchEntity.
+func (d *Directory) Account(ctx context.Context, id string) (*Account, error) {
+	return d.account(ctx, `WHERE id = $1`, id)
+}
+
+// AccountByEmail returns the account with an address, without regard to case; NoSuchEntity.
+func (d *Directory) AccountByEmail(ctx context.Context, email string) (*Account, error) {
+	return d.account(ctx, `WHERE LOWER(email) = LOWER($1)`, email)
+}
+
+// FirstAccount returns the account that the installation began with; NoSuchEntity before there is any.
+func (d *Directory) FirstAccount(ctx context.Context) (*Account, error) {
+	return d.account(ctx, `ORDER BY created, id LIMIT 1`)
+}
+
+// Accounts returns a page of all accounts, by id.
+func (d *Directory) Accounts(ctx context.Context, p Page) ([]Account, string, error) {
+	found, err := gather(func(scan func(sql.Scanner) error) error {
+		return d.db.Rows(ctx, `SELECT `+accountColumns+` FROM iam_account WHERE id > $1 ORDER BY id LIMIT $2`, sql.Args(p.After, p.limit()+1), scan)
+	}, readAccount)
+	if err != nil {
+		return nil, "", err
+	}
+	page, next := cut(p, found, func(a *Account) string { return a.ID })
+	return page, next, nil
 }
 
 // stored is t as it will be read again.

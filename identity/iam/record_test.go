@@ -182,7 +182,7 @@ func TestDirectoryIsOpenedAgain(t *testing.T) {
 		if c.Secret != key.Secret {
 			w.Error("another secret")
 		}
-		accounts, err := again.Accounts(t.Context())
+		accounts, _, err := again.Accounts(t.Context(), iam.Page{})
 		w.ok(err)
 		if len(accounts) != 3 || accounts[0].ID != vendor {
 			w.Errorf("accounts %v", accounts)

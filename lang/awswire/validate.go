@@ -141,6 +141,9 @@ func (t *trail) fault(m *Model) error {
 		}
 		return fault.New(fault.InvalidParameter, "Invalid parameter at '%s' failed to satisfy constraint: '%s'", v.path, v.constraint)
 	}
+	if m.shapes["InvalidInputExceptionReason"] != nil { // Organizations (ORG-16, ORG-20)
+		return t.violations[0].invalidInput()
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d validation error", len(t.violations))
 	if len(t.violations) > 1 {
@@ -161,6 +164,26 @@ func (t *trail) fault(m *Model) error {
 		fmt.Fprintf(&b, "at '%s' failed to satisfy constraint: %s", v.path, v.constraint)
 	}
 	return fault.New(fault.Validation, "%s", b.String())
+}
+
+// invalidInput words a violation as Organizations does: a sentence that does not name the member, and a reason in a word.
+func (v violation) invalidInput() error {
+	text, reason := "You specified an invalid value.", "INVALID_ENUM"
+	switch {
+	case v.null:
+		text, reason = "You didn't specify a value for the required parameter "+v.path+".", "INPUT_REQUIRED"
+	case v.regexp:
+		text, reason = "You provided a value that does not match the required pattern.", "INVALID_PATTERN"
+	case strings.Contains(v.constraint, "length greater"):
+		text, reason = "You provided a string parameter that is shorter than allowed.", "MIN_LENGTH_EXCEEDED"
+	case strings.Contains(v.constraint, "length less"):
+		text, reason = "You provided a string parameter that is longer than allowed.", "MAX_LENGTH_EXCEEDED"
+	case strings.Contains(v.constraint, "value greater"):
+		text, reason = "You provided a numeric parameter that has a smaller value than allowed.", "MIN_VALUE_EXCEEDED"
+	case strings.Contains(v.constraint, "value less"):
+		text, reason = "You provided a numeric parameter that has a larger value than allowed.", "MAX_VALUE_EXCEEDED"
+	}
+	return fault.New(fault.InvalidInput, "%s", text).With(fault.Reason{Reason: reason})
 }
 
 var escapes = regexp.MustCompile(`\\u(10[0-9A-Fa-f]{4}|10000|[0-9A-Fa-f]{4})`)
