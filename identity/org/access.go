@@ -40,18 +40,13 @@ func (o *Organizations) enter(ctx context.Context, a access) (*Organization, err
 	if err != nil {
 		return nil, err
 	}
-	targets := a.targets
-	if len(targets) == 0 || f == nil {
-		targets = []string{""}
+	if f == nil {
+		a.targets = nil
 	}
-	for _, id := range targets {
-		r := a.request
-		r.ARN = "*"
-		if id != "" {
-			r.ARN = f.ARNOf(id)
-			if r.Tags, err = o.tags(ctx, f, id); err != nil {
-				return nil, err
-			}
+	for _, id := range a.ids() {
+		r, err := o.resource(ctx, f, &a, id)
+		if err != nil {
+			return nil, err
 		}
 		if err := o.directory.Authorize(ctx, "organizations:"+a.action, &r); err != nil {
 			return nil, err

@@ -46,17 +46,21 @@ func (f *Organization) arn(resource string) string {
 // ARN is the organization's own.
 func (f *Organization) ARN() string { return f.arn("organization/" + f.ID) }
 
-// ARNOf is the ARN of a root, unit, account, or handshake of the organization by its id (ORG-3). An id in no form of ORG-2 has the form of a unit's: there is no such
-// thing, but the question whether the caller may ask for it needs a name.
+// ARNOf is the ARN of a root, unit, account, handshake or resource policy of the organization by its id (ORG-3), or of a service control policy. An id in no form of ORG-2
+// has the form of a unit's: there is no such thing, but the question whether the caller may ask for it needs a name.
 func (f *Organization) ARNOf(id string) string {
 	kind := "ou"
-	switch {
-	case strings.HasPrefix(id, "r-"):
+	switch kindOf(id) {
+	case kindRoot:
 		kind = "root"
-	case strings.HasPrefix(id, "h-"):
-		return f.arn("handshake/" + f.ID + "/invite/" + id)
-	case len(id) == 12 && strings.Trim(id, "0123456789") == "":
+	case kindAccount:
 		kind = "account"
+	case kindPolicy:
+		return policyARN(f, ServiceControlPolicy, id)
+	case kindResourcePolicy:
+		kind = "resourcepolicy"
+	case kindHandshake:
+		return f.arn("handshake/" + f.ID + "/invite/" + id)
 	}
 	return f.arn(kind + "/" + f.ID + "/" + id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/sql"
 )
@@ -29,6 +30,8 @@ type Organizations struct {
 	epoch  *sql.Epoch
 	places *otter.Cache[string, *place] // by account
 	chains *otter.Cache[string, *chain] // by root or unit
+	// compiled holds policies by text: what hangs in many places is compiled once.
+	compiled *otter.Cache[string, *policy.Policy]
 }
 
 // Options are the settings of Organizations.
@@ -39,8 +42,9 @@ type Options struct {
 
 // The most that each cache keeps.
 const (
-	mostPlaces = 50_000
-	mostChains = 10_000
+	mostPlaces   = 50_000
+	mostChains   = 10_000
+	mostCompiled = 5_000
 )
 
 // Open brings the tables of organizations in the identity database up to date, and has directory ask for the membership of accounts from now on. log receives
@@ -53,7 +57,9 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, directory *iam.Direct
 	if err := db.Migrate(ctx, "organizations", steps); err != nil {
 		return nil, err
 	}
-	if err := db.Bytewise(ctx, "org_node.id", "org_account.account", "org_creation.id", "org_handshake.id"); err != nil {
+	if err := db.Bytewise(ctx, "org_node.id", "org_account.account", "org_creation.id", "org_handshake.id",
+		"org_policy.id", "org_attachment.target", "org_attachment.policy", "org_tag.name", "org_service_access.service", "org_delegation.account",
+		"org_delegation.service"); err != nil {
 		return nil, err
 	}
 	if o.Now == nil {
@@ -61,8 +67,9 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, directory *iam.Direct
 	}
 	orgs := &Organizations{
 		db: db, log: log, directory: directory, options: o, epoch: db.Epoch("organization"),
-		places: otter.Must(&otter.Options[string, *place]{MaximumSize: mostPlaces}),
-		chains: otter.Must(&otter.Options[string, *chain]{MaximumSize: mostChains}),
+		places:   otter.Must(&otter.Options[string, *place]{MaximumSize: mostPlaces}),
+		chains:   otter.Must(&otter.Options[string, *chain]{MaximumSize: mostChains}),
+		compiled: otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
 	}
 	directory.Govern(orgs.membership)
 	return orgs, nil

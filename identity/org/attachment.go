@@ -1,0 +1,244 @@
+package org
+
+import (
+	"context"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// AttachPolicy hangs a policy on a root, unit or account; it binds the very next request (ORG-18). Faults: PolicyNotFound, TargetNotFound, PolicyTypeNotEnabled,
+// PolicyAlreadyAttached, ConstraintViolation for too many (ORG-19).
+func (o *Organizations) AttachPolicy(ctx context.Context, id, target string) error {
+	f, err := o.enter(ctx, access{action: "AttachPolicy", targets: []string{id, target}})
+	if err != nil {
+		return err
+	}
+	p, err := o.findPolicy(ctx, f, id)
+	if err != nil {
+		return err
+	}
+	most, _ := p.Type.rules()
+	return o.commit(ctx, func(tx *sql.Tx) error {
+		if err := f.hasTarget(tx, target); err != nil {
+			return err
+		}
+		if !p.AWSManaged {
+			if ok, err := there(tx, `SELECT COUNT(*) FROM org_policy WHERE id = $1`, id); err != nil || !ok {
+				return orElse(err, errNoPolicy())
+			}
+		}
+		if err := f.hasType(tx, p.Type); err != nil {
+			return err
+		}
+		n, err := tx.Exec(`INSERT INTO org_attachment (target, type, policy, organization) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, target, string(p.Type), id, f.ID)
+		if err != nil || n == 0 {
+			return orElse(err, fault.New(fault.PolicyAlreadyAttached, "The selected policy is already attached to the specified target."))
+		}
+		if n, err := attachments(tx, target, p.Type); err != nil || n > most.attachments {
+			return orElse(err, violation("MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED", "You have attached the maximum number of policies to the specified target."))
+		}
+		return nil
+	}, f.ID)
+}
+
+// DetachPolicy takes a policy off a root, unit or account. The last service control policy stays, and so does RCPFullAWSAccess (ORG-20, ORG-21).
+// Faults: PolicyNotFound, TargetNotFound, PolicyNotAttached, ConstraintViolation, InvalidInput.
+func (o *Organizations) DetachPolicy(ctx context.Context, id, target string) error {
+	f, err := o.enter(ctx, access{action: "DetachPolicy", targets: []string{id, target}})
+	if err != nil {
+		return err
+	}
+	p, err := o.findPolicy(ctx, f, id)
+	if err != nil {
+		return err
+	}
+	return o.commit(ctx, func(tx *sql.Tx) error {
+		if err := f.hasTarget(tx, target); err != nil {
+			return err
+		}
+		n, err := tx.Exec(`DELETE FROM org_attachment WHERE target = $1 AND type = $2 AND policy = $3 AND organization = $4`, target, string(p.Type), id, f.ID)
+		if err != nil || n == 0 {
+			return orElse(err, fault.New(fault.PolicyNotAttached, "The policy isn't attached to the specified target in the specified root."))
+		}
+		if p.ID == rcpFullAccess {
+			return invalid("NON_DETACHABLE_POLICY", "You can't detach this AWS managed policy.")
+		}
+		if p.Type != ServiceControlPolicy {
+			return nil
+		}
+		if n, err := attachments(tx, target, p.Type); err != nil || n == 0 {
+			return orElse(err, violation("MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+				"You cannot remove the last policy attached to the specified target. You must have at least one attached at all times."))
+		}
+		return nil
+	}, f.ID)
+}
+
+// attachments counts the policies of one type on a root, unit or account.
+func attachments(tx *sql.Tx, target string, t PolicyType) (int, error) {
+	return count(tx, `SELECT COUNT(*) FROM org_attachment WHERE target = $1 AND type = $2`, target, string(t))
+}
+
+// hasTarget fails unless the id is of a root, unit or account of the organization.
+func (f *Organization) hasTarget(tx *sql.Tx, id string) error {
+	switch kindOf(id) {
+	case kindRoot, kindUnit, kindAccount:
+		return f.holds(tx, id)
+	}
+	return errNoTarget()
+}
+
+// hasType fails unless the policy type is enabled.
+func (f *Organization) hasType(tx *sql.Tx, t PolicyType) error {
+	ok, err := there(tx, `SELECT COUNT(*) FROM org_policy_type WHERE organization = $1 AND type = $2`, f.ID, string(t))
+	if err == nil && !ok {
+		err = fault.New(fault.PolicyTypeNotEnabled, "This operation can be performed only for enabled policy types.")
+	}
+	return err
+}
+
+// PoliciesForTarget returns a page of the policies of one type that hang on a root, unit or account itself, by id. Faults: TargetNotFound.
+func (o *Organizations) PoliciesForTarget(ctx context.Context, target string, t PolicyType, p Page) ([]Policy, string, error) {
+	f, err := o.enter(ctx, access{action: "ListPoliciesForTarget", by: readers, targets: []string{target}, request: iam.Resource{Keys: ofType(t)}})
+	if err != nil {
+		return nil, "", err
+	}
+	var out []Policy
+	err = o.db.View(ctx, func(tx *sql.Tx) error {
+		if err := f.hasTarget(tx, target); err != nil {
+			return err
+		}
+		out, err = gather(func(scan func(sql.Scanner) error) error {
+			return tx.Rows(`SELECT a.policy, a.type, COALESCE(p.name, ''), COALESCE(p.description, '') FROM org_attachment a LEFT JOIN org_policy p ON p.id = a.policy
+				WHERE a.target = $1 AND a.type = $2 AND a.policy > $3 ORDER BY a.policy LIMIT $4`, sql.Args(target, string(t), p.After, p.limit()+1), scan)
+		}, func(row sql.Scanner) (Policy, error) {
+			x, err := scanPolicy(f, row)
+			if aws := awsPolicy(x.ID); aws != nil {
+				x = *aws
+			}
+			return x, err
+		})
+		return err
+	})
+	out, next := cut(p, out, func(x *Policy) string { return x.ID })
+	return out, next, err
+}
+
+// Target is a root, unit or account that a policy hangs on.
+type Target struct {
+	ID, ARN, Name string
+	Type          string // ROOT, ORGANIZATIONAL_UNIT, ACCOUNT
+}
+
+// TargetsForPolicy returns a page of what a policy hangs on, by id. Faults: PolicyNotFound.
+func (o *Organizations) TargetsForPolicy(ctx context.Context, id string, p Page) ([]Target, string, error) {
+	f, err := o.enter(ctx, access{action: "ListTargetsForPolicy", by: readers, targets: []string{id}})
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := o.findPolicy(ctx, f, id); err != nil {
+		return nil, "", err
+	}
+	out, err := gather(func(scan func(sql.Scanner) error) error {
+		return o.db.Rows(ctx, `SELECT a.target, COALESCE(n.name, i.name, '') FROM org_attachment a LEFT JOIN org_node n ON n.id = a.target LEFT JOIN iam_account i ON i.id = a.target
+			WHERE a.organization = $1 AND a.policy = $2 AND a.target > $3 ORDER BY a.target LIMIT $4`, sql.Args(f.ID, id, p.After, p.limit()+1), scan)
+	}, func(row sql.Scanner) (Target, error) {
+		var t Target
+		err := row.Scan(&t.ID, &t.Name)
+		t.ARN, t.Type = f.ARNOf(t.ID), "ORGANIZATIONAL_UNIT"
+		switch kindOf(t.ID) {
+		case kindRoot:
+			t.Type = "ROOT"
+		case kindAccount:
+			t.Type = "ACCOUNT"
+		}
+		return t, err
+	})
+	out, next := cut(p, out, func(x *Target) string { return x.ID })
+	return out, next, err
+}
+
+// EnablePolicyType lets policies of a type hang in the tree. Of a type that binds, the policy of AWS that allows everything hangs everywhere from then on, so that nobody
+// is refused who was not before (ORG-21). Faults: RootNotFound, PolicyTypeAlreadyEnabled, PolicyTypeNotAvailable, InvalidInput.
+func (o *Organizations) EnablePolicyType(ctx context.Context, root string, t PolicyType) (*Root, error) {
+	f, err := o.enterRoot(ctx, "EnablePolicyType", root, t)
+	if err != nil {
+		return nil, err
+	}
+	return o.changeRoot(ctx, f, func(tx *sql.Tx) error {
+		if err := f.stands(tx); err != nil {
+			return err
+		}
+		n, err := tx.Exec(`INSERT INTO org_policy_type (organization, type) VALUES ($1, $2) ON CONFLICT DO NOTHING`, f.ID, string(t))
+		if err != nil || n == 0 {
+			return orElse(err, fault.New(fault.PolicyTypeAlreadyEnabled, "The specified policy type is already enabled."))
+		}
+		if t.given() == "" {
+			return nil
+		}
+		for _, targets := range []string{`SELECT id FROM org_node`, `SELECT account AS id FROM org_account`} {
+			if _, err := tx.Exec(`INSERT INTO org_attachment (target, type, policy, organization) SELECT x.id, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT)
+				FROM (`+targets+` WHERE organization = $4) x`, string(t), t.given(), f.ID, f.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DisablePolicyType takes all policies of a type off everything they hang on; the policies stay. Enabled again, only the policy of AWS hangs there.
+// Faults: RootNotFound, PolicyTypeNotEnabled, InvalidInput.
+func (o *Organizations) DisablePolicyType(ctx context.Context, root string, t PolicyType) (*Root, error) {
+	f, err := o.enterRoot(ctx, "DisablePolicyType", root, t)
+	if err != nil {
+		return nil, err
+	}
+	return o.changeRoot(ctx, f, func(tx *sql.Tx) error {
+		if err := f.hasType(tx, t); err != nil {
+			return err
+		}
+		return execAll(tx, f.ID, string(t), `DELETE FROM org_policy_type WHERE organization = $1 AND type = $2`, `DELETE FROM org_attachment WHERE organization = $1 AND type = $2`)
+	})
+}
+
+// enterRoot is enter for what concerns a policy type in a root.
+func (o *Organizations) enterRoot(ctx context.Context, action, root string, t PolicyType) (*Organization, error) {
+	f, err := o.enter(ctx, access{action: action, targets: []string{root}, request: iam.Resource{Keys: ofType(t)}})
+	if err != nil {
+		return nil, err
+	}
+	if root != f.Root {
+		return nil, fault.New(fault.RootNotFound, "You specified a root that doesn't exist.")
+	}
+	return f, checkType(f, t)
+}
+
+// changeRoot is commit for what changes the policies of the whole organization, and answers the root as it is then.
+func (o *Organizations) changeRoot(ctx context.Context, f *Organization, change func(tx *sql.Tx) error) (*Root, error) {
+	var r *Root
+	err := o.commit(ctx, func(tx *sql.Tx) (err error) {
+		if err := change(tx); err != nil {
+			return err
+		}
+		r, err = f.root(tx)
+		return err
+	}, f.ID)
+	return r, err
+}
+
+// Root is the root of an organization and the policy types that are enabled there, by name (ORG-11).
+type Root struct {
+	ID, ARN, Name string
+	PolicyTypes   []PolicyType
+}
+
+func (f *Organization) root(tx *sql.Tx) (*Root, error) {
+	r := &Root{ID: f.Root, ARN: f.ARNOf(f.Root), Name: "Root"}
+	var err error
+	r.PolicyTypes, err = gather(func(scan func(sql.Scanner) error) error {
+		return tx.Rows(`SELECT type FROM org_policy_type WHERE organization = $1 ORDER BY type`, sql.Args(f.ID), scan)
+	}, func(row sql.Scanner) (t PolicyType, err error) { return t, row.Scan((*string)(&t)) })
+	return r, err
+}
