@@ -64,6 +64,7 @@ const (
 	InvalidInput            Code = "InvalidInput"
 	UnmodifiableEntity      Code = "UnmodifiableEntity"
 	PackedPolicyTooLarge    Code = "PackedPolicyTooLarge"
+	PolicyEvaluation        Code = "PolicyEvaluation" // a stored policy cannot be evaluated (IAM-9)
 
 	// Tokens of identity providers (STS-10).
 	InvalidIdentityToken        Code = "InvalidIdentityToken"        // no token, of nobody known, for somebody else, or not signed by whom it names
@@ -120,7 +121,7 @@ func Codes() []Code {
 		ImageNotFound, ImageAlreadyExists, ImageTagAlreadyExists, ImageDigestDoesNotMatch, ImageReferenced, ManifestInvalid,
 		ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound, LayerInaccessible,
 		LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
-		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge,
+		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge, PolicyEvaluation,
 		InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
 		AlreadyInOrganization, OrganizationsNotInUse, OrganizationNotEmpty, RootNotFound, OrganizationalUnitNotFound, OrganizationalUnitAlreadyExists,
 		OrganizationalUnitNotEmpty, ParentNotFound, ChildNotFound, TargetNotFound, SourceParentNotFound, DestinationParentNotFound, AccountNotFound,

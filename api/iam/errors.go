@@ -30,6 +30,7 @@ func exceptions() awswire.Table {
 		fault.MalformedPolicyDocument: "MalformedPolicyDocumentException",
 		fault.InvalidInput:            "InvalidInputException",
 		fault.UnmodifiableEntity:      "UnmodifiableEntityException",
+		fault.PolicyEvaluation:        "PolicyEvaluationException",
 	}
 	for _, code := range fault.Codes() {
 		if t[code] == "" {

@@ -96,9 +96,7 @@ func (d *Directory) AttachedPolicies(ctx context.Context, on Ref, prefix string,
 
 // attachedTo reads the managed policies of one user, group or role, by ARN. One that is gone is left out.
 func (d *Directory) attachedTo(tx *sql.Tx, owner string) ([]AttachedPolicy, error) {
-	ids, err := gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT policy FROM iam_attachment WHERE owner = $1`, sql.Args(owner), scan)
-	}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
+	ids, err := attachedIDs(tx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +112,12 @@ func (d *Directory) attachedTo(tx *sql.Tx, owner string) ([]AttachedPolicy, erro
 	}
 	slices.SortFunc(out, func(a, b AttachedPolicy) int { return strings.Compare(a.ARN, b.ARN) })
 	return out, nil
+}
+
+func attachedIDs(tx *sql.Tx, owner string) ([]string, error) {
+	return gather(func(scan func(sql.Scanner) error) error {
+		return tx.Rows(`SELECT policy FROM iam_attachment WHERE owner = $1 ORDER BY policy`, sql.Args(owner), scan)
+	}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
 }
 
 // PolicyEntity is a user, group or role that uses a managed policy.
