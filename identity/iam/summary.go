@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"math"
 	"regexp"
 
 	"github.com/berth-registry/berth/fault"
@@ -76,13 +77,20 @@ func (d *Directory) AccountSummary(ctx context.Context) (map[string]int32, error
 		"AttachedPoliciesPerUserQuota": mostPolicies, "AttachedPoliciesPerGroupQuota": mostPolicies, "AttachedPoliciesPerRoleQuota": mostPolicies,
 		"UserPolicySizeQuota": int32(KindUser.inlineQuota()), "GroupPolicySizeQuota": int32(KindGroup.inlineQuota()), "RolePolicySizeQuota": int32(KindRole.inlineQuota()),
 		"PolicySizeQuota": mostPolicyLength, "AssumeRolePolicySizeQuota": mostTrustLength,
-		"AccountMFAEnabled": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountSigningCertificatesPresent": 0, "ServerCertificates": 0, "InstanceProfiles": 0, "Providers": 0,
+		// What has no limit here: the greatest number that the answer can hold.
+		"UsersQuota": math.MaxInt32, "GroupsQuota": math.MaxInt32, "RolesQuota": math.MaxInt32, "PoliciesQuota": math.MaxInt32,
+		"PolicyVersionsInUseQuota": math.MaxInt32, "InstanceProfilesQuota": math.MaxInt32,
+		// What does not exist here.
+		"AccountMFAEnabled": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountSigningCertificatesPresent": 0, "SigningCertificatesPerUserQuota": 0,
+		"ServerCertificates": 0, "ServerCertificatesQuota": 0, "AccountPasswordPresent": 0, "Providers": 0,
+		"GlobalEndpointTokenVersion": 2, // sessions are good in every region
 	}
 	err = d.db.View(ctx, func(tx *sql.Tx) error {
 		for name, query := range map[string]string{
 			"Users":                    `SELECT COUNT(*) FROM iam_user WHERE account = $1`,
 			"Groups":                   `SELECT COUNT(*) FROM iam_group WHERE account = $1`,
 			"Roles":                    `SELECT COUNT(*) FROM iam_role WHERE account = $1`,
+			"InstanceProfiles":         `SELECT COUNT(*) FROM iam_instance_profile WHERE account = $1`,
 			"Policies":                 `SELECT COUNT(*) FROM iam_policy WHERE account = $1`,
 			"PolicyVersionsInUse":      `SELECT COUNT(*) FROM iam_policy_version v JOIN iam_policy p ON p.id = v.policy WHERE p.account = $1`,
 			"AccountAccessKeysPresent": `SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`,

@@ -8,7 +8,7 @@ import (
 // The places are those that AWS's simulator answered for the same documents, one with a lone statement, one with a list.
 func TestStatementSpans(t *testing.T) {
 	for document, want := range map[string]string{
-		`{"Version": "2012-10-17", "Statement": {"Sid": "", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}}`: "[{1 41 1 113}]",
+		`{"Version": "2012-10-17", "Statement": {"Sid": "", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}}`:                                                                                                                           "[{1 41 1 113}]",
 		"{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Effect\": \"Allow\",\n            \"Action\": [\n                \"codecommit:ListRepositories\"\n            ],\n        \"Resource\": \"*\" },\n {}]}": "[{3 19 9 26} {9 26 10 4}]",
 		`{"Version": "2012-10-17"}`: "[]",
 	} {
