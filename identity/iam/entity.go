@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -172,6 +173,11 @@ func (d *Directory) reach(ctx context.Context, action string, ref Ref, r Resourc
 		if r.Tags, err = d.tags(ctx, e.id); err != nil {
 			return nil, err
 		}
+		if asksBoundary(action) {
+			if err := d.addBoundary(ctx, e, &r); err != nil {
+				return nil, err
+			}
+		}
 	case ref.Kind == KindPolicy:
 		r.ARN = ref.Name
 	default:
@@ -181,6 +187,37 @@ func (d *Directory) reach(ctx context.Context, action string, ref Ref, r Resourc
 		return nil, err
 	}
 	return e, missing
+}
+
+// asksBoundary reports whether an action changes what a user or role may do: a policy can allow it only for those within a certain boundary, by the condition
+// key iam:PermissionsBoundary. So an administrator of a part makes users and roles, and gives them policies, that can never exceed his boundary.
+func asksBoundary(action string) bool {
+	switch action {
+	case "iam:AttachUserPolicy", "iam:DetachUserPolicy", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DeleteUserPermissionsBoundary",
+		"iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:DeleteRolePermissionsBoundary":
+		return true
+	}
+	return false
+}
+
+// addBoundary gives r the boundary that e has, if it has one.
+func (d *Directory) addBoundary(ctx context.Context, e *entity, r *Resource) error {
+	return d.db.View(ctx, func(tx *sql.Tx) error {
+		var id string
+		if err := tx.Row(`SELECT boundary FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &id); errors.Is(err, sql.ErrNoRows) {
+			return noSuch(e.kind, e.name) // deleted since it was found
+		} else if err != nil {
+			return err
+		}
+		boundary, err := d.policyARN(tx, id)
+		if err != nil || boundary == "" {
+			return err
+		}
+		keys := map[string]string{"iam:permissionsboundary": boundary}
+		maps.Copy(keys, r.Keys)
+		r.Keys = keys
+		return nil
+	})
 }
 
 func (d *Directory) lookup(ctx context.Context, account string, ref Ref) (*entity, error) {
