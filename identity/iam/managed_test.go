@@ -16,7 +16,7 @@ func TestPoliciesOfAWS_IAM13(t *testing.T) {
 	root := w.asRoot(customer)
 	list, next, err := w.dir.Policies(root, iam.PolicyFilter{AWS: true}, iam.Page{Max: 1000})
 	w.ok(err)
-	if len(list) != 21 || next != "" {
+	if len(list) != 22 || next != "" {
 		t.Errorf("%d policies, then %q", len(list), next)
 	}
 	for _, p := range list {
