@@ -107,6 +107,11 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 	if e := c.Endpoint; e != nil {
 		c.set.Endpoint, c.set.HasEndpoint = e.Policies, e.Limited
 	}
+	if r.Account != "" && r.Account != c.Principal.Account {
+		if err := d.serves(ctx, c, r.Account); err != nil {
+			return policy.Decision{}, err
+		}
+	}
 	return policy.Evaluate(&c.request, &c.set), nil
 }
 

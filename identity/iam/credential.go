@@ -116,7 +116,14 @@ func (d *Directory) read(ctx context.Context, id string, f func(*sql.Tx, *creden
 		return nil, errUnknown()
 	}
 	c := &credential{account: account, stamp: d.epoch.Stamp(account), Credential: Credential{AccessKeyID: id}}
-	err := d.db.View(ctx, func(tx *sql.Tx) error { return f(tx, c) })
+	err := d.db.View(ctx, func(tx *sql.Tx) error {
+		if gone, err := closed(tx, account); err != nil {
+			return err
+		} else if gone { // nothing of a closed account signs (ORG-17)
+			return sql.ErrNoRows
+		}
+		return f(tx, c)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errUnknown()
 	}

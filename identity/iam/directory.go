@@ -34,6 +34,7 @@ type Directory struct {
 	passwords   *otter.Cache[string, *claims]         // by registry password
 	members     *otter.Cache[string, *member]         // by unique id, or account id for its root user
 	compiled    *otter.Cache[string, *policy.Policy]  // by text: what many users share is compiled once
+	standings   *otter.Cache[string, *standing]       // by account
 	uses        *otter.Cache[string, *useOfAccessKey] // by access key id
 
 	pending struct {
@@ -85,10 +86,11 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 		passwords: otter.Must(&otter.Options[string, *claims]{
 			MaximumWeight: mostPasswords, Weigher: func(password string, _ *claims) uint32 { return uint32(len(password)) + 1024 },
 		}),
-		members:  otter.Must(&otter.Options[string, *member]{MaximumSize: mostMembers}),
-		compiled: otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
-		uses:     otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
-		stop:     make(chan struct{}), done: make(chan struct{}),
+		members:   otter.Must(&otter.Options[string, *member]{MaximumSize: mostMembers}),
+		compiled:  otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
+		standings: otter.Must(&otter.Options[string, *standing]{MaximumSize: mostMembers}),
+		uses:      otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
+		stop:      make(chan struct{}), done: make(chan struct{}),
 	}
 	d.pending.uses = map[string]lastUse{}
 	if d.seals, err = openSeals(ctx, db, o.Now()); err != nil {

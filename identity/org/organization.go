@@ -83,6 +83,9 @@ func (o *Organizations) join(tx *sql.Tx, f *Organization, account, method string
 		account, f.ID, f.Root, method, sql.Micros(o.options.Now())); err != nil {
 		return err
 	}
+	if err := o.directory.EnsureServiceLinkedRole(tx, account, iam.OrganizationsService); err != nil {
+		return err
+	}
 	if err := o.begin(tx, f.ID, account); err != nil {
 		return err
 	}
@@ -92,4 +95,34 @@ func (o *Organizations) join(tx *sql.Tx, f *Organization, account, method string
 // DescribeOrganization returns the organization that the caller's account is in; every member may ask (ORG-10). Faults: OrganizationsNotInUse.
 func (o *Organizations) DescribeOrganization(ctx context.Context) (*Organization, error) {
 	return o.enter(ctx, access{action: "DescribeOrganization", by: members})
+}
+
+// DeleteOrganization deletes the organization that the caller's account manages, when no other account is in it any more and no unit. Its policies go with it, and its open
+// invitations are taken back. Faults: OrganizationNotEmpty (ORG-10).
+func (o *Organizations) DeleteOrganization(ctx context.Context) error {
+	f, err := o.enter(ctx, access{action: "DeleteOrganization"})
+	if err != nil {
+		return err
+	}
+	return o.commit(ctx, func(tx *sql.Tx) error {
+		for _, left := range []string{`SELECT COUNT(*) - 1 FROM org_account WHERE organization = $1`, `SELECT COUNT(*) - 1 FROM org_node WHERE organization = $1`} {
+			if full, err := there(tx, left, f.ID); err != nil {
+				return err
+			} else if full {
+				return fault.New(fault.OrganizationNotEmpty, "To delete an organization you must first remove all member accounts (except the master).")
+			}
+		}
+		if err := o.vanish(tx, f.ID); err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			`UPDATE org_handshake SET state = 'CANCELED' WHERE organization = $1 AND state = 'OPEN'`, `DELETE FROM org_creation WHERE organization = $1`,
+			`DELETE FROM org_account WHERE organization = $1`, `DELETE FROM org_node WHERE organization = $1`, `DELETE FROM org_organization WHERE id = $1`,
+		} {
+			if _, err := tx.Exec(statement, f.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, f.Management, f.ID)
 }
