@@ -66,8 +66,8 @@ func account(ctx context.Context, registryID *string) string {
 	return caller(ctx)
 }
 
-// caller is the account of who is calling, whose registry is meant where an operation has no registryId.
-func caller(ctx context.Context) string { return iam.From(ctx).Principal.Account }
+// caller is the account of who is calling, or for whom a service calls: whose registry is meant where an operation has no registryId.
+func caller(ctx context.Context) string { return iam.From(ctx).Home() }
 
 // invalidParameter is the refusal of one member of the input, worded as ECR does (API-9).
 func invalidParameter(member, constraint string) error {

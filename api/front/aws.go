@@ -228,7 +228,11 @@ func (f *Front) verify(x *exchange, r *http.Request, s *sigv4.Signature, credent
 		return err
 	}
 	x.call.SignedBy(credential)
-	return nil
+	sourceARN, account := r.Header["X-Amz-Source-Arn"], r.Header["X-Amz-Source-Account"] // both are signed, as every X-Amz header that is there (H61)
+	if len(sourceARN) > 1 || len(account) > 1 {
+		return fault.New(fault.MalformedSignature, "X-Amz-Source-Arn and X-Amz-Source-Account are allowed only once.")
+	}
+	return x.call.ActFor(strings.Join(sourceARN, ""), strings.Join(account, ""))
 }
 
 // readBody reads a call's body, of at most so many bytes. Memory grows with what comes, not with what is announced: nobody has proved yet who he is.

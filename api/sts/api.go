@@ -31,3 +31,17 @@ func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * ti
 func showCredentials(t *iam.TemporaryCredentials) *types.Credentials {
 	return &types.Credentials{AccessKeyId: aws.String(t.AccessKeyID), SecretAccessKey: aws.String(t.Secret), SessionToken: aws.String(t.Token), Expiration: aws.Time(t.Expires)}
 }
+
+func policyARNs(in []types.PolicyDescriptorType) (arns []string) {
+	for _, p := range in {
+		arns = append(arns, aws.ToString(p.Arn))
+	}
+	return arns
+}
+
+func tags(in []types.Tag) (tags []iam.Tag) {
+	for _, t := range in {
+		tags = append(tags, iam.Tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
+	}
+	return tags
+}

@@ -14,13 +14,7 @@ import (
 func (a *API) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	ask := iam.AssumeRole{
 		RoleARN: aws.ToString(in.RoleArn), SessionName: aws.ToString(in.RoleSessionName), Lifetime: seconds(in.DurationSeconds), Policy: aws.ToString(in.Policy),
-		TransitiveTagKeys: in.TransitiveTagKeys, ExternalID: aws.ToString(in.ExternalId), SourceIdentity: aws.ToString(in.SourceIdentity), TokenCode: aws.ToString(in.TokenCode),
-	}
-	for _, p := range in.PolicyArns {
-		ask.PolicyARNs = append(ask.PolicyARNs, aws.ToString(p.Arn))
-	}
-	for _, t := range in.Tags {
-		ask.Tags = append(ask.Tags, iam.Tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
+		PolicyARNs: policyARNs(in.PolicyArns), Tags: tags(in.Tags), TransitiveTagKeys: in.TransitiveTagKeys, ExternalID: aws.ToString(in.ExternalId), SourceIdentity: aws.ToString(in.SourceIdentity), TokenCode: aws.ToString(in.TokenCode),
 	}
 	got, err := a.Directory.AssumeRole(ctx, ask)
 	if err != nil {

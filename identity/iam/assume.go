@@ -88,11 +88,11 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	if err != nil {
 		return nil, err
 	}
-	if details.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, &in); err != nil {
+	if details.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, in.Policy, in.PolicyARNs); err != nil {
 		return nil, err
 	}
 	details.Policy, details.Name, details.SourceIdentity = in.Policy, in.SessionName, in.SourceIdentity
-	packed, err := packedPercent(&in, details)
+	packed, err := packedPercent(details, in.PolicyARNs)
 	if err != nil {
 		return nil, err
 	}
@@ -185,12 +185,18 @@ func (c *Call) sessionLifetime(wanted, most time.Duration) (time.Duration, error
 	return wanted, nil
 }
 
+// checkSessionTags holds the tags of a session to the rules of tags, with STS's wording of too many.
+func checkSessionTags(tags []Tag) error {
+	err := checkTags(tags)
+	if fault.Is(err, fault.LimitExceeded) {
+		err = invalidValue(strconv.Itoa(len(tags)), "tags", "Member must have length less than or equal to "+strconv.Itoa(mostTags))
+	}
+	return err
+}
+
 // sessionDetails works out the session's tags and source identity: those asked for, and those that the calling session passes on (STS-8).
 func (c *Call) sessionDetails(in *AssumeRole) (*sealedSession, error) {
-	if err := checkTags(in.Tags); err != nil {
-		if fault.Is(err, fault.LimitExceeded) {
-			return nil, invalidValue(strconv.Itoa(len(in.Tags)), "tags", "Member must have length less than or equal to "+strconv.Itoa(mostTags))
-		}
+	if err := checkSessionTags(in.Tags); err != nil {
 		return nil, err
 	}
 	details := &sealedSession{Tags: tagMap(in.Tags)}
@@ -224,19 +230,19 @@ func (c *Call) sessionDetails(in *AssumeRole) (*sealedSession, error) {
 }
 
 // sessionPolicies checks the policies that shall narrow the session and returns the ids of the managed ones, which must be usable in the role's account.
-func (d *Directory) sessionPolicies(ctx context.Context, account string, in *AssumeRole) (ids []string, err error) {
-	if in.Policy != "" {
-		if !json.Valid([]byte(in.Policy)) {
+func (d *Directory) sessionPolicies(ctx context.Context, account, document string, arns []string) (ids []string, err error) {
+	if document != "" {
+		if !json.Valid([]byte(document)) {
 			return nil, fault.New(fault.MalformedPolicyDocument, "This policy contains invalid Json")
 		}
-		if err := checkDocument(in.Policy, policy.Session); err != nil {
+		if err := checkDocument(document, policy.Session); err != nil {
 			return nil, err
 		}
 	}
-	if len(in.PolicyARNs) > mostSessionPolicies {
-		return nil, invalidValue(strconv.Itoa(len(in.PolicyARNs)), "policyArns", "Member must have length less than or equal to "+strconv.Itoa(mostSessionPolicies))
+	if len(arns) > mostSessionPolicies {
+		return nil, invalidValue(strconv.Itoa(len(arns)), "policyArns", "Member must have length less than or equal to "+strconv.Itoa(mostSessionPolicies))
 	}
-	for _, policyARN := range in.PolicyARNs {
+	for _, policyARN := range arns {
 		id, err := d.attachable(ctx, account, policyARN)
 		if f := fault.As(err); f != nil && (f.Code == fault.NoSuchEntity || f.Code == fault.InvalidInput) {
 			return nil, fault.New(fault.Validation, "%s", f.Message)
@@ -250,16 +256,16 @@ func (d *Directory) sessionPolicies(ctx context.Context, account string, in *Ass
 }
 
 // packedPercent measures the session policies and tags against their room. AWS packs them in a way that it does not publish; here characters count.
-func packedPercent(in *AssumeRole, details *sealedSession) (int, error) {
-	size := len(in.Policy)
-	for _, p := range in.PolicyARNs {
+func packedPercent(s *sealedSession, arns []string) (int, error) {
+	size := len(s.Policy)
+	for _, p := range arns {
 		size += len(p)
 	}
-	for k, v := range details.Tags {
+	for k, v := range s.Tags {
 		size += len(k) + len(v)
 	}
-	if len(in.Policy) > mostSessionPolicy || size > mostPacked {
-		return 0, fault.New(fault.PackedPolicyTooLarge, "Packed policy consumes %d%% of allotted space, please use smaller policy.", 100*max(size*mostSessionPolicy/mostPacked, len(in.Policy))/mostSessionPolicy)
+	if len(s.Policy) > mostSessionPolicy || size > mostPacked {
+		return 0, fault.New(fault.PackedPolicyTooLarge, "Packed policy consumes %d%% of allotted space, please use smaller policy.", 100*max(size*mostSessionPolicy/mostPacked, len(s.Policy))/mostSessionPolicy)
 	}
 	if size == 0 {
 		return 0, nil

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/policy"
@@ -78,8 +79,8 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 		if m, err = d.member(ctx, c.Principal); err != nil {
 			return policy.Decision{}, err
 		}
-		d.noteUse(c, action)
 	}
+	d.noteUse(c, action)
 	callers, owners, err := d.memberships(ctx, c.Principal.Account, r.Account)
 	if err != nil {
 		return policy.Decision{}, err
@@ -94,6 +95,9 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, Trust: r.trust}
 	if m != nil {
 		c.set.Identity, c.set.Boundary, c.set.HasBoundary = m.identity, m.boundary, m.hasBoundary
+		if c.Principal.Type == policy.FederatedUser && m.root != nil {
+			c.set.Identity = m.root
+		}
 	}
 	if s := c.Session; s != nil {
 		c.set.Session, c.set.HasSession = s.policies, s.limited
@@ -112,7 +116,27 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 			return policy.Decision{}, err
 		}
 	}
+	if settled, ok := c.settled(action); ok {
+		return settled, nil
+	}
 	return policy.Evaluate(&c.request, &c.set), nil
+}
+
+// settled decides what no policy has a say in. A federated user may call nothing of IAM, and of STS only GetCallerIdentity, so that nobody makes itself a
+// lasting place out of a session that somebody else vouched for (STS-9). A service may ask for a registry password: it has no identity policies that could
+// say so, and the password opens only what resource-based policies give to the service.
+func (c *Call) settled(action string) (policy.Decision, bool) {
+	switch c.Principal.Type {
+	case policy.FederatedUser:
+		if strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") && action != "sts:GetCallerIdentity" {
+			return policy.Decision{Explicit: true, Layer: policy.LayerSession, Policy: "rules of federated users", Statement: -1}, true
+		}
+	case policy.Service:
+		if action == "ecr:GetAuthorizationToken" {
+			return policy.Decision{Allowed: true, Layer: policy.LayerIdentity, Policy: "rules of services", Statement: -1}, true
+		}
+	}
+	return policy.Decision{}, false
 }
 
 // memberships are the organizations of the caller's account and of the resource's owner; "" as owner is the caller itself.

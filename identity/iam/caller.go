@@ -12,7 +12,7 @@ import (
 // Identity is who a caller is, in the words of GetCallerIdentity (STS-5).
 type Identity struct{ ARN, UserID, Account string }
 
-// CallerIdentity says who the caller of ctx is. No policy can forbid it.
+// CallerIdentity says who the caller of ctx is. No policy can forbid it. A service is shown by its name, with the account that it acts for.
 func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
 	c := From(ctx)
 	if c.Principal == nil {
@@ -21,7 +21,11 @@ func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
 	c.describe("sts:GetCallerIdentity", &Resource{ARN: "*"})
 	d.noteUse(c, "sts:GetCallerIdentity")
 	id, _ := policy.PrincipalValue(c.Principal, "aws:userid")
-	return &Identity{ARN: c.Principal.ARN, UserID: id.One, Account: c.Principal.Account}, nil
+	who := &Identity{ARN: c.Principal.ARN, UserID: id.One, Account: c.Home()}
+	if c.Principal.Type == policy.Service {
+		who.UserID = c.Principal.ARN // it has no other
+	}
+	return who, nil
 }
 
 // SessionToken says how a session of the caller itself shall be.

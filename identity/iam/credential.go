@@ -149,8 +149,11 @@ func (d *Directory) readLongTerm(tx *sql.Tx, c *credential) error {
 	return err
 }
 
-// readPrincipal reads the root user or user that owns an access key or a session.
+// readPrincipal reads the root user, user or service that owns an access key or a session.
 func readPrincipal(tx *sql.Tx, account, owner string) (*policy.Principal, error) {
+	if account == servicesAccount {
+		return readService(tx, owner)
+	}
 	if owner == account {
 		err := tx.Row(`SELECT id FROM iam_account WHERE id = $1`, sql.Args(account), &owner)
 		return &policy.Principal{Type: policy.Root, ARN: arn.IAM(account, "root"), Account: account, ID: account}, err

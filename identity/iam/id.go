@@ -17,6 +17,7 @@ const (
 	groupPrefix     = "AGPA"
 	policyPrefix    = "ANPA"
 	profilePrefix   = "AIPA"
+	servicePrefix   = "ASVC" // berth's own: AWS shows no ids of services
 	longTermPrefix  = "AKIA"
 	temporaryPrefix = "ASIA"
 )
@@ -36,7 +37,7 @@ func newID(prefix string) string {
 func newAccessKeyID(prefix, account string) string {
 	n, err := strconv.ParseUint(account, 10, 64)
 	if err != nil {
-		panic("an access key for an account that is not twelve digits: " + account)
+		panic("an access key for an account that is no number: " + account)
 	}
 	var b [10]byte
 	rand.Read(b[:])
@@ -47,7 +48,7 @@ func newAccessKeyID(prefix, account string) string {
 	return prefix + base32Text.EncodeToString(b[:])
 }
 
-// accountOfKey returns the account that an access key id names; false if the id is none that berth gives.
+// accountOfKey returns the account that an access key id names, or servicesAccount; false if the id is none that berth gives.
 func accountOfKey(id string) (string, bool) {
 	if len(id) != 20 || id[:4] != longTermPrefix && id[:4] != temporaryPrefix {
 		return "", false
@@ -61,7 +62,7 @@ func accountOfKey(id string) (string, bool) {
 		high = high<<8 | uint64(b[i])
 	}
 	account := fmt.Sprintf("%012d", high>>7&(1<<40-1))
-	return account, arn.IsAccount(account)
+	return account, arn.IsAccount(account) || account == servicesAccount
 }
 
 // newSecret returns a secret access key: 40 characters of the base64 alphabet (IAM-1).

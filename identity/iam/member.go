@@ -24,6 +24,8 @@ type member struct {
 	boundary    []policy.Attached
 	hasBoundary bool
 	tags        map[string]string // keys in lower case
+	// root is, of a root user, what its federated users may unless their session policies narrow it: everything, which the root user itself may without a policy.
+	root []policy.Attached
 }
 
 // errUnknown is the answer to every credential that berth does not know (API-14, API-15): it does not say which part of it is wrong.
@@ -53,6 +55,8 @@ func (d *Directory) readMember(tx *sql.Tx, id string, m *member) error {
 		var created int64
 		err := tx.Row(`SELECT created FROM iam_account WHERE id = $1`, sql.Args(id), &created)
 		m.created = sql.Time(created)
+		all := d.managed.byARN[awsPolicyARN+"/AdministratorAccess"]
+		m.root = []policy.Attached{{Name: all.Name, ARN: all.ARN, Policy: all.compiled}}
 		return err
 	}
 	query := `SELECT name, path, boundary, created FROM iam_user WHERE id = $1 AND account = $2`

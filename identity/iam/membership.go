@@ -34,12 +34,6 @@ func (d *Directory) memberOf(ctx context.Context, account string) (*Membership, 
 	return d.organization(ctx, account)
 }
 
-// Source is on whose behalf a service principal calls: what makes it possible to refuse a confused deputy (IAMP-1.2: aws:SourceArn, aws:SourceAccount).
-type Source struct {
-	ARN     string `json:"a,omitempty"` // "" if the service named no resource
-	Account string `json:"n,omitempty"` // "" if the service named no account
-}
-
 // Endpoint is the private endpoint through which a request came: a listener that the configuration declares as one (IAMP-1.2: aws:SourceVpce).
 type Endpoint struct {
 	ID  string // vpce-…

@@ -146,6 +146,9 @@ func (d *Directory) unseal(text string, most int, purpose string, v any) error {
 // ownerStands fails if the owner of a new session was deleted since it was authorised.
 func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	table := "iam_account"
+	if kind == ofService {
+		table = "iam_service"
+	}
 	if k, ok := kindOfID(owner); ok {
 		table = k.table()
 	}
@@ -180,7 +183,7 @@ func (d *Directory) readSession(tx *sql.Tx, c *credential, s *sealedSession) err
 	if c.Principal, err = readSessionPrincipal(tx, c.account, s); err != nil {
 		return err
 	}
-	c.Secret = s.Secret
+	c.Secret, c.Source = s.Secret, s.Source
 	c.Session = &Session{
 		ID: s.ID, Name: s.Name, SourceIdentity: s.SourceIdentity, Issued: time.Unix(s.Issued, 0).UTC(), Expires: time.Unix(s.Expires, 0).UTC(),
 		Tags: s.Tags, Transitive: s.Transitive, Provider: s.Provider, Claims: s.Claims,
@@ -203,7 +206,7 @@ func (d *Directory) readSession(tx *sql.Tx, c *credential, s *sealedSession) err
 
 func readSessionPrincipal(tx *sql.Tx, account string, s *sealedSession) (*policy.Principal, error) {
 	switch s.Kind {
-	case ofUser:
+	case ofUser, ofService:
 		return readPrincipal(tx, account, s.Owner)
 	case ofFederated:
 		p, err := readPrincipal(tx, account, s.Owner)
