@@ -37,6 +37,8 @@ func Service(a *API) (*awswire.Service, error) {
 func Errors() awswire.Table {
 	return awswire.Table{
 		fault.EntityAlreadyExists: "EntityAlreadyExistsException",
+		fault.NoSuchEntity:        "NoSuchEntityException",
+		fault.LimitExceeded:       "LimitExceededException",
 		fault.InvalidInput:        "InvalidInputException",
 		fault.InvalidParameter:    "InvalidInputException",
 		fault.Unavailable:         "ServiceUnavailableException",

@@ -19,6 +19,7 @@ type CLI struct {
 	Serve      ServeCmd      `cmd:"" help:"Serve the registry."`
 	Quickstart QuickstartCmd `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account    AccountCmd    `cmd:"" help:"Make and list accounts."`
+	Service    ServiceCmd    `cmd:"" help:"Make, list and delete service principals, and their credentials."`
 	Hosts      HostsCmd      `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
 	Audit      AuditCmd      `cmd:"" help:"Print who did what, and why it was allowed or not."`
 	Policy     PolicyCmd     `cmd:"" help:"Check policies, and ask what they decide."`
