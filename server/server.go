@@ -125,7 +125,11 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if err != nil {
 		return nil, err
 	}
-	if s.identity, err = iam.Open(ctx, db, log, iam.Options{Now: o.Now}); err != nil {
+	tokens, err := c.verifier(o.Now)
+	if err != nil {
+		return nil, err
+	}
+	if s.identity, err = iam.Open(ctx, db, log, iam.Options{Now: o.Now, Tokens: tokens}); err != nil {
 		return nil, err
 	}
 	s.onClose(s.identity.Close)

@@ -218,7 +218,7 @@ func TestStrangersAtEveryOperation(t *testing.T) {
 			if op.Served {
 				walked++
 				for _, name := range []string{"app", "absent"} {
-					g.knock(t, service.Model(), op.Name, name)
+					g.knock(t, service, op.Name, name)
 				}
 			}
 		}
@@ -232,7 +232,8 @@ func TestStrangersAtEveryOperation(t *testing.T) {
 	}
 }
 
-func (g *guarded) knock(t *testing.T, m *awswire.Model, operation, name string) {
+func (g *guarded) knock(t *testing.T, service *awswire.Service, operation, name string) {
+	m := service.Model()
 	signing, prefix, body := m.SigningName, m.TargetPrefix, ""
 	at, where := signing+":"+operation+" of "+name, region
 	if prefix == "" {
@@ -244,6 +245,15 @@ func (g *guarded) knock(t *testing.T, m *awswire.Model, operation, name string) 
 	answer := func(c *berthtest.Caller) (int, string) {
 		resp, text := g.Call(t, c, signing, where, prefix, operation, body)
 		return resp.StatusCode, string(text)
+	}
+	op, _ := service.Operation(operation)
+	if op.Unsigned { // nobody signs these: what they are given is the proof, and here it proves nothing (STS-10)
+		for _, c := range []*berthtest.Caller{nil, g.nobody, g.stranger.Caller} {
+			if status, text := answer(c); status < 400 || !strings.Contains(text, "InvalidIdentityToken") && !strings.Contains(text, "AccessDenied") {
+				t.Errorf("%s without proof: %d %s", at, status, text)
+			}
+		}
+		return
 	}
 	if status, text := answer(nil); status < 400 || !strings.Contains(text, "MissingAuthenticationToken") {
 		t.Errorf("%s without credentials: %d %s", at, status, text)
@@ -316,6 +326,7 @@ func (g *guarded) form(version, operation, name string) string {
 		"AccessKeyId": {g.vendor.Key}, "Status": {"Inactive"}, "PermissionsBoundary": {"arn:aws:iam::aws:policy/AdministratorAccess"}, "Description": {"x"},
 		"AccountAlias": {"taken"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
 		"RoleArn": {"arn:aws:iam::111222333444:role/" + name}, "RoleSessionName": {"session"},
+		"WebIdentityToken": {"a.forged.token"}, "OpenIDConnectProviderArn": {"arn:aws:iam::111222333444:oidc-provider/" + name}, "Url": {"https://new.example.com"}, "ClientID": {"x"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)},
 	}
 	switch operation {
 	case "UpdateAssumeRolePolicy":

@@ -31,6 +31,10 @@ func profile(name *string) directory.Ref {
 	return directory.Ref{Kind: directory.KindInstanceProfile, Name: aws.ToString(name)}
 }
 
+func provider(arn *string) directory.Ref {
+	return directory.Ref{Kind: directory.KindProvider, Name: aws.ToString(arn)}
+}
+
 // optional is nil for what is not there.
 func optional(s string) *string {
 	if s == "" {

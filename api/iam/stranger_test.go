@@ -57,6 +57,8 @@ func TestEveryOperationAuthorises(t *testing.T) {
 	ok(err)
 	_, err = d.CreateInstanceProfile(root, "there", "", nil)
 	ok(err)
+	_, err = d.CreateOIDCProvider(root, "https://there", nil, nil, nil)
+	ok(err)
 	ann, err := d.CreateAccessKey(root, "ann")
 	ok(err)
 
@@ -73,7 +75,8 @@ func TestEveryOperationAuthorises(t *testing.T) {
 				"PolicyArn": {"arn:aws:iam::111222333444:policy/" + name}, "PolicyDocument": {document}, "AssumeRolePolicyDocument": {trust}, "VersionId": {"v1"},
 				"AccessKeyId": {ann.ID}, "Status": {"Inactive"}, "PermissionsBoundary": {"arn:aws:iam::aws:policy/AdministratorAccess"}, "Description": {"x"},
 				"AccountAlias": {"vendor"}, "InstanceProfileName": {name}, "AWSServiceName": {"ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/ecr.amazonaws.com/AWSServiceRoleForECRTemplate/AAAA"},
-				"PolicySourceArn": {"arn:aws:iam::111222333444:user/" + user}, "PolicyInputList.member.1": {document}, "ActionNames.member.1": {"ecr:BatchGetImage"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
+				"PolicySourceArn": {"arn:aws:iam::111222333444:user/" + user}, "PolicyInputList.member.1": {document}, "ActionNames.member.1": {"ecr:BatchGetImage"}, "OpenIDConnectProviderArn": {"arn:aws:iam::111222333444:oidc-provider/" + name}, "Url": {"https://new.example.com"},
+				"ClientID": {"x"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
 			}
 			if op.Name == "UpdateAssumeRolePolicy" {
 				form.Set("PolicyDocument", trust)

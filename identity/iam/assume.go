@@ -52,13 +52,12 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	if c.Principal == nil {
 		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
 	}
-	a, err := arn.Parse(in.RoleARN)
-	name := a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
-	if err != nil || a.Partition != "aws" || a.Service != "iam" || a.Region != "" || !arn.IsAccount(a.Account) || !strings.HasPrefix(a.Resource, "role/") || name == "" {
-		return nil, fault.New(fault.Validation, "%s is invalid", in.RoleARN)
+	a, name, err := parseRoleARN(in.RoleARN)
+	if err != nil {
+		return nil, err
 	}
-	if !sessionName.MatchString(in.SessionName) {
-		return nil, invalidValue(in.SessionName, "roleSessionName", `Member must satisfy regular expression pattern: [\w+=,.@-]* and have length between 2 and 64`)
+	if err := checkSessionName(in.SessionName); err != nil {
+		return nil, err
 	}
 	c.describe("sts:AssumeRole", &Resource{ARN: in.RoleARN, Account: a.Account})
 	if c.Principal.Type == policy.Root {
@@ -107,6 +106,24 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	}, nil
 }
 
+// parseRoleARN reads the ARN of a role and returns its name, too (STS-8).
+func parseRoleARN(text string) (a arn.ARN, name string, err error) {
+	a, err = arn.Parse(text)
+	name = a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
+	if err != nil || a.Partition != "aws" || a.Service != "iam" || a.Region != "" || !arn.IsAccount(a.Account) || !strings.HasPrefix(a.Resource, "role/") || name == "" {
+		return a, "", fault.New(fault.Validation, "%s is invalid", text)
+	}
+	return a, name, nil
+}
+
+// checkSessionName holds the name of a role session to STS-6.
+func checkSessionName(name string) error {
+	if !sessionName.MatchString(name) {
+		return invalidValue(name, "roleSessionName", `Member must satisfy regular expression pattern: [\w+=,.@-]* and have length between 2 and 64`)
+	}
+	return nil
+}
+
 func notAuthorized(p *policy.Principal, action, resource string) string {
 	return "User: " + p.ARN + " is not authorized to perform: " + action + " on resource: " + resource
 }
@@ -123,27 +140,16 @@ func (c *Call) refuse(message string) error {
 // authorizeAssume asks the role's trust policy, and the caller's own policies where it must, for each action that the request is (IAMP-3: tags and a source identity
 // are actions of their own), and returns the longest session that the role allows.
 func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sealedSession) (most time.Duration, err error) {
-	var trust string
-	var seconds int64
-	err = d.db.Row(ctx, `SELECT trust, max_session FROM iam_role WHERE id = $1`, sql.Args(role.id), &trust, &seconds)
+	r, most, err := d.trustOf(ctx, role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, c.refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
 	}
 	if err != nil {
 		return 0, err
 	}
-	compiled, err := d.compile(trust)
-	if err != nil {
-		return 0, err
-	}
-	r := &Resource{
-		ARN: in.RoleARN, Account: role.account, Policy: &policy.Attached{Name: "trust policy of " + role.name, Policy: compiled}, trust: true,
-		RequestTags: tagMap(in.Tags), Keys: map[string]string{"sts:rolesessionname": in.SessionName},
-		lists: map[string][]string{"sts:transitivetagkeys": details.Transitive},
-	}
-	if r.Tags, err = d.tags(ctx, role.id); err != nil {
-		return 0, err
-	}
+	r.RequestTags = tagMap(in.Tags)
+	r.Keys = map[string]string{"sts:rolesessionname": in.SessionName}
+	r.lists = map[string][]string{"sts:transitivetagkeys": details.Transitive}
 	if in.ExternalID != "" {
 		r.Keys["sts:externalid"] = in.ExternalID
 	}
@@ -167,7 +173,24 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, 
 			return 0, err
 		}
 	}
-	return time.Duration(seconds) * time.Second, nil
+	return most, nil
+}
+
+// trustOf is a role as what is to be assumed: with its trust policy, and with the longest session that it allows. A role that is gone is ErrNoRows.
+func (d *Directory) trustOf(ctx context.Context, role *entity) (r *Resource, most time.Duration, err error) {
+	var trust string
+	var seconds int64
+	if err := d.db.Row(ctx, `SELECT trust, max_session FROM iam_role WHERE id = $1`, sql.Args(role.id), &trust, &seconds); err != nil {
+		return nil, 0, err
+	}
+	compiled, err := d.compile(trust)
+	if err != nil {
+		return nil, 0, err
+	}
+	tags, err := d.tags(ctx, role.id)
+	return &Resource{
+		ARN: role.arn(), Account: role.account, Policy: &policy.Attached{Name: "trust policy of " + role.name, Policy: compiled}, trust: true, Tags: tags,
+	}, time.Duration(seconds) * time.Second, err
 }
 
 // sessionLifetime holds the wanted length of a role session to the rules of STS-8.

@@ -84,8 +84,8 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		if c.Session != nil {
 			return one(c.Session.Issued.UTC().Format(time.RFC3339))
 		}
-	case "aws:multifactorauthpresent": // absent with long-term keys; sessions here are made without a second factor
-		if c.Session != nil {
+	case "aws:multifactorauthpresent": // absent with long-term keys, and where a provider vouched; sessions here are made without a second factor
+		if c.Session != nil && c.Session.Provider == "" {
 			return one("false")
 		}
 	case "aws:sourceidentity":
@@ -96,6 +96,7 @@ func (k *conditionKeys) Lookup(key string) policy.Value {
 		if c.Session != nil {
 			return oneIf(c.Session.Provider)
 		}
+		return oneIf(p.Provider)
 
 	case "aws:sourcearn":
 		if c.Source != nil {

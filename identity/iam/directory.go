@@ -9,6 +9,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/berth-registry/berth/identity/oidc"
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/sql"
@@ -51,6 +52,8 @@ type Options struct {
 	Now func() time.Time
 	// TokenLifetime is how long a registry password works; 0 is 12 hours (API-31).
 	TokenLifetime time.Duration
+	// Tokens verifies the tokens of identity providers; nil is one without any file, that asks public providers only.
+	Tokens *oidc.Verifier
 }
 
 // The most that each cache keeps. An entry of credentials or members is some kilobytes with its policies' share.
@@ -79,6 +82,11 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 	}
 	if o.TokenLifetime == 0 {
 		o.TokenLifetime = 12 * time.Hour
+	}
+	if o.Tokens == nil {
+		if o.Tokens, err = oidc.New(oidc.Options{Now: o.Now}); err != nil {
+			return nil, err
+		}
 	}
 	d := &Directory{
 		db: db, log: log, options: o, epoch: db.Epoch("identity"),

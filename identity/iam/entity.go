@@ -25,38 +25,39 @@ const (
 	KindRole
 	KindPolicy
 	KindInstanceProfile
+	KindProvider // OpenID Connect
 )
 
 // String is the kind as it stands in ARNs and messages.
 func (k Kind) String() string {
-	return [...]string{"user", "group", "role", "policy", "instance-profile"}[k]
+	return [...]string{"user", "group", "role", "policy", "instance-profile", "oidc-provider"}[k]
 }
 
 // title is the kind as it stands in the names of actions: iam:AttachUserPolicy.
 func (k Kind) title() string {
-	return [...]string{"User", "Group", "Role", "Policy", "InstanceProfile"}[k]
+	return [...]string{"User", "Group", "Role", "Policy", "InstanceProfile", "OpenIDConnectProvider"}[k]
 }
 
 // member is what the name of such a thing is called in messages about it: userName.
 func (k Kind) member() string {
-	return [...]string{"userName", "groupName", "roleName", "policyName", "instanceProfileName"}[k]
+	return [...]string{"userName", "groupName", "roleName", "policyName", "instanceProfileName", "url"}[k]
 }
 
 func (k Kind) table() string {
-	return [...]string{"iam_user", "iam_group", "iam_role", "iam_policy", "iam_instance_profile"}[k]
+	return [...]string{"iam_user", "iam_group", "iam_role", "iam_policy", "iam_instance_profile", "iam_oidc_provider"}[k]
 }
 
 func (k Kind) idPrefix() string {
-	return [...]string{userPrefix, groupPrefix, rolePrefix, policyPrefix, profilePrefix}[k]
+	return [...]string{userPrefix, groupPrefix, rolePrefix, policyPrefix, profilePrefix, providerPrefix}[k]
 }
 
 // longestName is in characters (IAM-3).
-func (k Kind) longestName() int { return [...]int{64, 128, 64, 128, 128}[k] }
+func (k Kind) longestName() int { return [...]int{64, 128, 64, 128, 128, 255}[k] }
 
 // inlineQuota bounds the inline policies of one owner together, in characters without white space (IAM-4).
-func (k Kind) inlineQuota() int { return [...]int{2048, 5120, 10240, 0, 0}[k] }
+func (k Kind) inlineQuota() int { return [...]int{2048, 5120, 10240, 0, 0, 0}[k] }
 
-// Ref names a user, group, role or instance profile of the caller's account by its name, or a managed policy by its ARN.
+// Ref names a user, group, role or instance profile of the caller's account by its name, or a managed policy or an identity provider by its ARN.
 type Ref struct {
 	Kind Kind
 	Name string
@@ -115,8 +116,11 @@ func invalidValue(value, member, constraint string) error {
 }
 
 func noSuch(k Kind, name string) error {
-	if k == KindInstanceProfile {
+	switch k {
+	case KindInstanceProfile:
 		return fault.New(fault.NoSuchEntity, "Instance Profile %s cannot be found.", name)
+	case KindProvider:
+		return fault.New(fault.NoSuchEntity, "OpenIDConnect Provider not found for %s", name)
 	}
 	return fault.New(fault.NoSuchEntity, "The %s with name %s cannot be found.", k, name)
 }
@@ -178,7 +182,7 @@ func (d *Directory) reach(ctx context.Context, action string, ref Ref, r Resourc
 				return nil, err
 			}
 		}
-	case ref.Kind == KindPolicy:
+	case ref.Kind == KindPolicy || ref.Kind == KindProvider:
 		r.ARN = ref.Name
 	default:
 		r.ARN = arn.IAM(account, ref.Kind.String()+"/"+ref.Name)
@@ -223,6 +227,9 @@ func (d *Directory) addBoundary(ctx context.Context, e *entity, r *Resource) err
 func (d *Directory) lookup(ctx context.Context, account string, ref Ref) (*entity, error) {
 	if ref.Kind == KindPolicy {
 		return d.findPolicy(ctx, account, ref.Name)
+	}
+	if ref.Kind == KindProvider {
+		return d.findProvider(ctx, account, ref.Name)
 	}
 	return d.find(ctx, ref.Kind, account, ref.Name)
 }

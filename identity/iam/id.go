@@ -18,6 +18,7 @@ const (
 	policyPrefix    = "ANPA"
 	profilePrefix   = "AIPA"
 	servicePrefix   = "ASVC" // berth's own: AWS shows no ids of services
+	providerPrefix  = "AOIP" // of an identity provider, which AWS gives no id that is seen
 	longTermPrefix  = "AKIA"
 	temporaryPrefix = "ASIA"
 )

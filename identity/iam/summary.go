@@ -82,7 +82,7 @@ func (d *Directory) AccountSummary(ctx context.Context) (map[string]int32, error
 		"PolicyVersionsInUseQuota": math.MaxInt32, "InstanceProfilesQuota": math.MaxInt32,
 		// What does not exist here.
 		"AccountMFAEnabled": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountSigningCertificatesPresent": 0, "SigningCertificatesPerUserQuota": 0,
-		"ServerCertificates": 0, "ServerCertificatesQuota": 0, "AccountPasswordPresent": 0, "Providers": 0,
+		"ServerCertificates": 0, "ServerCertificatesQuota": 0, "AccountPasswordPresent": 0,
 		"GlobalEndpointTokenVersion": 2, // sessions are good in every region
 	}
 	err = d.db.View(ctx, func(tx *sql.Tx) error {
@@ -93,6 +93,7 @@ func (d *Directory) AccountSummary(ctx context.Context) (map[string]int32, error
 			"InstanceProfiles":         `SELECT COUNT(*) FROM iam_instance_profile WHERE account = $1`,
 			"Policies":                 `SELECT COUNT(*) FROM iam_policy WHERE account = $1`,
 			"PolicyVersionsInUse":      `SELECT COUNT(*) FROM iam_policy_version v JOIN iam_policy p ON p.id = v.policy WHERE p.account = $1`,
+			"Providers":                `SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1`,
 			"AccountAccessKeysPresent": `SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`,
 		} {
 			n, err := count(tx, query, account)

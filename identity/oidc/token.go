@@ -18,6 +18,8 @@ import (
 const (
 	// mostToken is how many characters a token may have (STS-10: by the service model).
 	mostToken = 20_000
+	// longestSubject is in bytes (OpenID Connect Core 1.0, section 2).
+	longestSubject = 255
 	// leeway is how far the clocks of a provider and of berth may differ.
 	leeway = time.Minute
 	// latest bounds the times in a token: the end of the year 9999, beyond which they cannot be written.
@@ -83,6 +85,9 @@ func Parse(text string) (*Token, error) {
 	if t.Subject == "" {
 		return nil, missing("sub")
 	}
+	if len(t.Subject) > longestSubject {
+		return nil, fault.New(fault.InvalidIdentityToken, "The claim sub of the token is longer than %d bytes", longestSubject)
+	}
 	if len(t.Audiences) == 0 {
 		return nil, missing("aud")
 	}
@@ -130,6 +135,19 @@ func (t *Token) Claims() iter.Seq2[string, []string] {
 // IsList reports whether a claim is a list.
 func (t *Token) IsList(name string) bool {
 	return strings.HasPrefix(string(t.claims[name]), "[")
+}
+
+// Strings is a claim that is a list of strings, or one string.
+type Strings []string
+
+// UnmarshalJSON reads either form.
+func (s *Strings) UnmarshalJSON(text []byte) error {
+	values, ok := stringsOf(text)
+	if !ok {
+		return errors.New("neither a string nor a list of strings")
+	}
+	*s = values
+	return nil
 }
 
 // stringsOf reads a string or a list of strings.
