@@ -97,7 +97,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 
 // mutability reads the rule as it is in this transaction: a push that began before the repository became immutable must not move a tag after it.
 func (r *Repo) mutability(tx *sql.Tx) (TagMutability, error) {
-	now, err := scanRepository(func(dest ...any) error {
+	now, err := r.g.scanRepository(func(dest ...any) error {
 		return tx.Row(selectRepository+` WHERE id = $1 AND account <> ''`, sql.Args(r.ID), dest...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {

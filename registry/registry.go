@@ -242,7 +242,7 @@ func (g *Registry) find(ctx context.Context, ref Ref) (*Repository, error) {
 	if err := oci.CheckRepository(ref.Name); err != nil {
 		return nil, err
 	}
-	repo, err := scanRepository(func(dest ...any) error {
+	repo, err := g.scanRepository(func(dest ...any) error {
 		return g.db.Row(ctx, selectRepository+` WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(ref.Account, ref.Region, ref.Name), dest...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -273,7 +273,7 @@ func (g *Registry) record(tx *sql.Tx, call *iam.Call) error {
 
 const selectRepository = `SELECT id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, policy, tags FROM repository`
 
-func scanRepository(scan func(dest ...any) error) (*Repository, error) {
+func (g *Registry) scanRepository(scan func(dest ...any) error) (*Repository, error) {
 	var r Repository
 	var created int64
 	var exclusions, tags string
@@ -294,6 +294,7 @@ func scanRepository(scan func(dest ...any) error) (*Repository, error) {
 		r.policy = *policyText
 		r.resource.Policy = &policy.Attached{Name: "repository policy", Policy: p}
 	}
+	g.who.Seal(&r.resource)
 	return &r, nil
 }
 

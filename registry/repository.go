@@ -153,7 +153,7 @@ func (r *Repo) UntagResource(ctx context.Context, keys []string) error {
 
 func (r *Repo) retag(ctx context.Context, change func([]Tag) ([]Tag, error)) error {
 	return r.write(ctx, func(tx *sql.Tx) error {
-		now, err := scanRepository(func(dest ...any) error {
+		now, err := r.g.scanRepository(func(dest ...any) error {
 			return tx.Row(selectRepository+` WHERE id = $1`, sql.Args(r.ID), dest...)
 		})
 		if err != nil {
@@ -217,7 +217,7 @@ func (g *Registry) Repositories(ctx context.Context, account, region, after stri
 		return nil, "", err
 	}
 	err = g.db.Rows(ctx, selectRepository+` WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4`, sql.Args(account, region, after, limit+1), func(row sql.Scanner) error {
-		repo, err := scanRepository(row.Scan)
+		repo, err := g.scanRepository(row.Scan)
 		list = append(list, repo)
 		return err
 	})

@@ -171,7 +171,7 @@ func TestAuditRecords(t *testing.T) {
 			t.Errorf("%s: the record does not say when, from where, with what: %s", name, got.Line())
 		}
 		got.ID, got.Time, got.RequestID, got.SourceIP, got.UserAgent = 0, time.Time{}, "", "", ""
-		if got != want {
+		if string(got.Line()) != string(want.Line()) {
 			t.Errorf("%s: the record is\n%s\nand should be\n%s", name, got.Line(), want.Line())
 		}
 	}

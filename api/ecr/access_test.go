@@ -220,5 +220,5 @@ func TestTagConditions_API30(t *testing.T) {
 // withoutRequestID is what of an error a client sees but the id of its own request.
 func withoutRequestID(err error) string {
 	_, rest, _ := strings.Cut(err.Error(), "api error ")
-	return rest
+	return idBehind.ReplaceAllString(rest, "")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -80,7 +79,7 @@ type exchange struct {
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{begin: f.Now()}
 	x.response.ResponseWriter = w
-	newRequestID(&x.id)
+	audit.PutRequestID(&x.id, x.begin)
 	x.call = iam.Call{
 		RequestID: string(x.id[:]), Time: x.begin, Secure: r.TLS != nil, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: sourceIP(r), Host: r.Host,
 	}
@@ -219,27 +218,6 @@ func (w *response) ReadFrom(r io.Reader) (int64, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// newRequestID makes a random UUID (RFC 9562, version 4) as text. It identifies and protects nothing, so it need not be unguessable.
-func newRequestID(id *[36]byte) {
-	const hex = "0123456789abcdef"
-	a, b := rand.Uint64(), rand.Uint64()
-	a = a&^0xf000 | 0x4000
-	b = b&^(0b11<<62) | 0b10<<62
-	at := 0
-	for i := range 32 {
-		if i == 8 || i == 12 || i == 16 || i == 20 {
-			id[at] = '-'
-			at++
-		}
-		word := a
-		if i >= 16 {
-			word = b
-		}
-		id[at] = hex[word>>(60-4*(i%16))&15]
-		at++
-	}
-}
 
 type connectionKey struct{}
 

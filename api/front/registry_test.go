@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -321,6 +322,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 				if r.StatusCode != 401 && r.StatusCode != 403 {
 					t.Errorf("%s: %s %s%s: %s", who, q.method, repository, rest, r.Status)
 				}
+				body = bytes.ReplaceAll(body, []byte(r.Header.Get("X-Amzn-Requestid")), nil)
 				r.Header.Del("X-Amzn-Requestid")
 				r.Header.Del("Date")
 				r.Header.Del("Content-Length")

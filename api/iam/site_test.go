@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,9 @@ func (s *site) ok(err error) {
 	}
 }
 
+// idBehind is what ends the text of a refusal by policies: with it the refusal can be explained.
+var idBehind = regexp.MustCompile(` \(request id: [^)]+\)$`)
+
 // refused asserts status, code and message of an error as the client saw it. text must be the whole message, or its beginning when it ends in "…".
 func (s *site) refused(err error, status int, code, text string) {
 	s.Helper()
@@ -156,9 +160,10 @@ func (s *site) refused(err error, status int, code, text string) {
 		s.Errorf("got %v, want %d %s", err, status, code)
 		return
 	}
-	right := e.ErrorMessage() == text
+	got := idBehind.ReplaceAllString(e.ErrorMessage(), "")
+	right := got == text
 	if begin, open := strings.CutSuffix(text, "…"); open {
-		right = strings.HasPrefix(e.ErrorMessage(), begin)
+		right = strings.HasPrefix(got, begin)
 	}
 	if r.HTTPStatusCode() != status || e.ErrorCode() != code || !right {
 		s.Errorf("got %d %s %q\nwant %d %s %q", r.HTTPStatusCode(), e.ErrorCode(), e.ErrorMessage(), status, code, text)

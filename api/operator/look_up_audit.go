@@ -39,7 +39,7 @@ func (a *API) LookUpAudit(ctx context.Context, in *LookUpAuditInput) (*LookUpAud
 	}
 	out := &LookUpAuditOutput{Records: make([]string, len(found))}
 	for i := range found {
-		out.Records[i] = string(bytes.TrimSpace(found[i].Line()))
+		out.Records[i] = string(bytes.TrimSpace(found[i].Public().Line()))
 	}
 	return out, nil
 }

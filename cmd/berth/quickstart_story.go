@@ -315,7 +315,11 @@ func deniedBy(err error, principal, action, kind string) (string, error) {
 	if err == nil {
 		return "", fmt.Errorf("it was allowed and should be refused with %q", should)
 	}
-	return err.Error(), expect("the answer", err.Error(), should)
+	text, id, _ := strings.Cut(err.Error(), " (request id: ") // by which `berth explain` tells more
+	if id == "" {
+		return err.Error(), fmt.Errorf("the answer %q does not name its request", err)
+	}
+	return err.Error(), expect("the answer", text, should)
 }
 
 // refusedWith checks an AWS error, and words it as the aws CLI does.

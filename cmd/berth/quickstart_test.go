@@ -43,7 +43,7 @@ func TestQuickstartStopsAtTheFirstWrongAnswer(t *testing.T) {
 func TestDeniedBy(t *testing.T) {
 	const who = "arn:aws:iam::999888777666:user/CustomerDev"
 	right := &refusal{403, "DENIED", "User: " + who + " is not authorized to perform: ecr:InitiateLayerUpload on resource: " + repoARN +
-		" because no resource-based policy allows the ecr:InitiateLayerUpload action"}
+		" because no resource-based policy allows the ecr:InitiateLayerUpload action (request id: 01a2053b-1edf-7985-b710-046af83c6627)"}
 	if answer, err := deniedBy(right, who, "InitiateLayerUpload", "resource-based"); err != nil || !strings.HasPrefix(answer, "denied: User: ") {
 		t.Errorf("the right denial: %q, %v", answer, err)
 	}

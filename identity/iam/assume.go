@@ -73,7 +73,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 		return nil, err
 	}
 	if err != nil || role.arn() != in.RoleARN {
-		return nil, c.refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+		return nil, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
 	}
 	most, err := d.authorizeAssume(ctx, c, role, &in, details)
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Call) refuse(message string) error {
 func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sealedSession) (most time.Duration, err error) {
 	r, most, err := d.trustOf(ctx, role)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, c.refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+		return 0, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
 	}
 	if err != nil {
 		return 0, err
@@ -167,7 +167,7 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, 
 		err := d.Authorize(ctx, action, r)
 		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
 			// STS says no reason: it would tell another account what the role's trust policy holds. The decision stays in Detail and in the audit.
-			return 0, fault.New(fault.AccessDenied, "%s", notAuthorized(c.Principal, action, in.RoleARN)).With(f.Detail)
+			return 0, fault.New(fault.AccessDenied, "%s", c.withID(notAuthorized(c.Principal, action, in.RoleARN))).With(f.Detail)
 		}
 		if err != nil {
 			return 0, err

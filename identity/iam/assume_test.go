@@ -50,7 +50,7 @@ func TestWhoMayAssume_H57_STS7(t *testing.T) {
 			switch f := fault.As(err); {
 			case c.ok && err != nil:
 				w.Errorf("%s: %s: %v", c.trust, arn, err)
-			case !c.ok && (f == nil || f.Code != fault.AccessDenied || f.Message != "User: "+arn+" is not authorized to perform: sts:AssumeRole on resource: "+role.ARN):
+			case !c.ok && (f == nil || f.Code != fault.AccessDenied || f.Message != "User: "+arn+" is not authorized to perform: sts:AssumeRole on resource: "+role.ARN+" (request id: r-1)"):
 				w.Errorf("%s: %s: %v", c.trust, arn, err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/audit"
 )
 
 // Resource is what a caller wants to act on, with everything of it that policies can ask about.
@@ -28,11 +29,13 @@ type Resource struct {
 
 	lists map[string][]string // further condition keys with many values
 	trust bool                // Policy is the trust policy of a role
+
+	evidence *audit.Piece // of Policy, Registry and Tags: see Seal
 }
 
-// Authorize decides whether the caller of ctx may do action on r, and notes the decision in the call's audit record. It answers nil, or fault
-// AccessDenied with the text of IAMP-5 and a *policy.Decision as Detail; UnknownCredentials when the caller was deleted meanwhile. A decision
-// that allows costs no allocation.
+// Authorize decides whether the caller of ctx may do action on r, and notes the decision in the call's audit record, with what Explain will need. It answers
+// nil, or fault AccessDenied with the text of IAMP-5, the request's id behind it, and a *policy.Decision as Detail; UnknownCredentials when the caller was
+// deleted meanwhile. A decision that allows costs no allocation, if r is sealed or has neither policy nor tags.
 func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) error {
 	c := From(ctx)
 	c.describe(action, r)
@@ -44,6 +47,7 @@ func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) e
 		return err
 	}
 	a := &c.Audit
+	d.note(c)
 	a.Layer, a.Policy = string(decision.Layer), decision.PolicyARN
 	if a.Policy == "" {
 		a.Policy = decision.Policy
@@ -58,7 +62,15 @@ func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) e
 	}
 	a.Decision, a.Error = "Deny", string(fault.AccessDenied)
 	why := decision // a copy of its own, so that an allowed decision stays on the stack
-	return fault.New(fault.AccessDenied, "%s", why.Message(&c.request)).With(&why)
+	return fault.New(fault.AccessDenied, "%s", c.withID(why.Message(&c.request))).With(&why)
+}
+
+// withID is the text of a refusal with the id of the request behind it, by which it can be explained: who uses docker sees nothing but the text.
+func (c *Call) withID(message string) string {
+	if c.RequestID == "" {
+		return message // a call that no front door made
+	}
+	return message + " (request id: " + c.RequestID + ")"
 }
 
 // May is Authorize without a trace: for questions such as "could the caller still change this policy" (API-45).
@@ -85,12 +97,28 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	c.keys = conditionKeys{call: c, member: m, resource: r, callers: callers, owners: owners}
+	var sources *Membership
 	if c.Source != nil {
-		if c.keys.sources, err = d.memberOf(ctx, c.Source.Account); err != nil {
+		if sources, err = d.memberOf(ctx, c.Source.Account); err != nil {
 			return policy.Decision{}, err
 		}
 	}
+	c.gather(action, conditionKeys{call: c, member: m, resource: r, callers: callers, owners: owners, sources: sources})
+	if r.Account != "" && r.Account != c.Principal.Account {
+		if err := d.serves(ctx, c, r.Account); err != nil {
+			return policy.Decision{}, err
+		}
+	}
+	if settled, ok := c.settled(action); ok {
+		return settled, nil
+	}
+	return policy.Evaluate(&c.request, &c.set), nil
+}
+
+// gather puts together the request and the policies that have a say in it.
+func (c *Call) gather(action string, k conditionKeys) {
+	c.keys = k
+	m, r := k.member, k.resource
 	c.request = policy.Request{Principal: c.Principal, Action: action, Resource: r.ARN, ResourceAccount: r.Account, Context: &c.keys}
 	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, Trust: r.trust}
 	if m != nil {
@@ -102,24 +130,15 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 	if s := c.Session; s != nil {
 		c.set.Session, c.set.HasSession = s.policies, s.limited
 	}
-	if callers != nil {
-		c.set.SCP = callers.SCP
+	if k.callers != nil {
+		c.set.SCP = k.callers.SCP
 	}
-	if owners != nil {
-		c.set.RCP = owners.RCP
+	if k.owners != nil {
+		c.set.RCP = k.owners.RCP
 	}
 	if e := c.Endpoint; e != nil {
 		c.set.Endpoint, c.set.HasEndpoint = e.Policies, e.Limited
 	}
-	if r.Account != "" && r.Account != c.Principal.Account {
-		if err := d.serves(ctx, c, r.Account); err != nil {
-			return policy.Decision{}, err
-		}
-	}
-	if settled, ok := c.settled(action); ok {
-		return settled, nil
-	}
-	return policy.Evaluate(&c.request, &c.set), nil
 }
 
 // settled decides what no policy has a say in. A federated user may call nothing of IAM, and of STS only GetCallerIdentity, so that nobody makes itself a
@@ -154,7 +173,7 @@ func (c *Call) describe(action string, r *Resource) {
 	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = c.Time, c.RequestID, c.AccessKeyID, c.Region, c.UserAgent
 	a.SourceIP = c.sourceIP()
 	a.Action, a.Resource, a.Owner = action, r.ARN, r.Account
-	a.Layer, a.Policy, a.Statement = "", "", ""
+	a.Layer, a.Policy, a.Statement, a.Evidence = "", "", "", audit.Evidence{}
 	if p := c.Principal; p != nil {
 		a.Principal, a.Account = p.ARN, p.Account
 		if a.Owner == "" {

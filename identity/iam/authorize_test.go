@@ -19,7 +19,9 @@ func (w *world) repository(document string) *iam.Resource {
 	w.ok(err)
 	p, err := policy.Parse(stored)
 	w.ok(err)
-	return &iam.Resource{ARN: rakeApp, Account: vendor, Policy: &policy.Attached{Name: "repository policy", Policy: p}}
+	r := &iam.Resource{ARN: rakeApp, Account: vendor, Policy: &policy.Attached{Name: "repository policy", Policy: p}}
+	w.dir.Seal(r)
+	return r
 }
 
 // HTTP-35, API-28, IAMP-5: an image of the vendor's is for the customer's account, whose administrator gives it to one user; everybody else is told why not.
@@ -62,7 +64,7 @@ func TestSharingStory(t *testing.T) {
 				continue
 			}
 			f := fault.As(err)
-			if f == nil || f.Code != fault.AccessDenied || f.Message != c.want {
+			if f == nil || f.Code != fault.AccessDenied || f.Message != c.want+" (request id: r-1)" {
 				w.Errorf("%s: got %v\nwant %s", c.who, err, c.want)
 				continue
 			}

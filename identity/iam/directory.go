@@ -37,6 +37,7 @@ type Directory struct {
 	compiled    *otter.Cache[string, *policy.Policy]  // by text: what many users share is compiled once
 	standings   *otter.Cache[string, *standing]       // by account
 	uses        *otter.Cache[string, *useOfAccessKey] // by access key id
+	texts       *otter.Cache[*policy.Policy, *audit.Piece]
 
 	pending struct {
 		sync.Mutex
@@ -98,6 +99,7 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 		compiled:  otter.Must(&otter.Options[string, *policy.Policy]{MaximumSize: mostCompiled}),
 		standings: otter.Must(&otter.Options[string, *standing]{MaximumSize: mostMembers}),
 		uses:      otter.Must(&otter.Options[string, *useOfAccessKey]{MaximumSize: mostCredentials}),
+		texts:     otter.Must(&otter.Options[*policy.Policy, *audit.Piece]{MaximumSize: mostCompiled}),
 		stop:      make(chan struct{}), done: make(chan struct{}),
 	}
 	d.pending.uses = map[string]lastUse{}

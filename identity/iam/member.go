@@ -26,6 +26,8 @@ type member struct {
 	tags        map[string]string // keys in lower case
 	// root is, of a root user, what its federated users may unless their session policies narrow it: everything, which the root user itself may without a policy.
 	root []policy.Attached
+
+	evidence kept
 }
 
 // errUnknown is the answer to every credential that berth does not know (API-14, API-15): it does not say which part of it is wrong.

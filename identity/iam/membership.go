@@ -17,6 +17,8 @@ type Membership struct {
 	// SCP and RCP are the levels from the root to the account itself (ORG-27, ORG-28). They are nil for the management account, which neither binds, and
 	// while the type is not enabled.
 	SCP, RCP []policy.Level
+
+	evidence kept
 }
 
 // Govern tells d how to find the organization of an account: membership answers nil for an account that is in none. It is asked once or twice for each
@@ -41,4 +43,6 @@ type Endpoint struct {
 	// Policies is the endpoint's policy, which every request through it must pass; Limited is false for an endpoint without one.
 	Policies []policy.Attached
 	Limited  bool
+
+	evidence kept
 }

@@ -33,6 +33,8 @@ type Session struct {
 	policies   []policy.Attached // session policies
 	limited    bool              // there are session policies
 	sealed     *sealedSession    // what a registry password of the session has to say
+
+	evidence kept
 }
 
 // Claim is the value of a condition key: One of a key with one value, Many of a key with many.

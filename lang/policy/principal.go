@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/berth-registry/berth/lang/arn"
@@ -20,27 +21,45 @@ const (
 	Anonymous                          // nobody signed
 )
 
-// Principal is the caller of a request (IAMP-1.1).
+// String is the kind's name.
+func (t PrincipalType) String() string {
+	return [...]string{"Root", "User", "AssumedRole", "FederatedUser", "Service", "WebIdentity", "Anonymous"}[t]
+}
+
+// MarshalText writes the name.
+func (t PrincipalType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *PrincipalType) UnmarshalText(text []byte) error {
+	for *t = Root; *t <= Anonymous; *t++ {
+		if t.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no kind of principal", text)
+}
+
+// Principal is the caller of a request (IAMP-1.1). It encodes as JSON.
 type Principal struct {
-	Type PrincipalType
+	Type PrincipalType `json:"type"`
 	// ARN is the ARN of the request: of the user, assumed-role session, root or federated user; for a Service its principal name.
-	ARN string
+	ARN string `json:"arn,omitempty"`
 	// Account is twelve digits; "" for Service and Anonymous.
-	Account string
+	Account string `json:"account,omitempty"`
 	// ID is the unique id of the user or role (AIDA…, AROA…), which stored policies hold instead of ARNs (IAMP-2.1).
-	ID string
+	ID string `json:"id,omitempty"`
 	// UserID is, for an AssumedRole or FederatedUser, what aws:userid has: AROA…:SESSION, or ACCOUNT:NAME. For all others it follows.
-	UserID string
+	UserID string `json:"userId,omitempty"`
 	// RoleARN is, for an AssumedRole, the ARN of the role with its path.
-	RoleARN string
+	RoleARN string `json:"roleArn,omitempty"`
 	// UserARN is, for a FederatedUser, the user that made the session.
-	UserARN string
+	UserARN string `json:"userArn,omitempty"`
 	// ServiceLinked: a session of a service-linked role, which SCPs and RCPs do not bind (IAMP-3).
-	ServiceLinked bool
+	ServiceLinked bool `json:"serviceLinked,omitempty"`
 	// ServiceNames are, for a Service, all its names: aws:PrincipalServiceNamesList.
-	ServiceNames []string
+	ServiceNames []string `json:"serviceNames,omitempty"`
 	// Provider is, for a WebIdentity, the value that Federated must have.
-	Provider string
+	Provider string `json:"provider,omitempty"`
 }
 
 // class says how closely a Principal element names the caller; the better, the less else is needed (IAMP-2.1, IAMP-3).

@@ -7,10 +7,8 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +27,7 @@ type Log struct {
 	pending []Record
 	spare   []Record
 	lost    int // records that there was no room for
+	written written
 	full    chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
@@ -59,8 +58,11 @@ func (l *Log) Close() {
 	<-l.done
 }
 
-// Write puts the record of a mutation into the mutation's transaction.
+// Write puts the record of a mutation into the mutation's transaction, with the pieces of its evidence that are not there yet.
 func (l *Log) Write(tx *sql.Tx, r *Record) error {
+	if err := l.writePieces(tx, l.missing(r.Evidence.pieces)); err != nil {
+		return err
+	}
 	line := string(r.Line())
 	_, err := tx.InsertNew(r.Time, func(id int64) (int64, error) {
 		return tx.Exec(`INSERT INTO audit (id, record) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, line)
@@ -119,21 +121,7 @@ func (l *Log) Flush(ctx context.Context) {
 		l.mu.Unlock()
 		return
 	}
-	packed, err := pack(batch)
-	if err == nil {
-		first, last := batch[0].Time, batch[0].Time
-		for i := range batch {
-			if t := batch[i].Time; t.Before(first) {
-				first = t
-			} else if t.After(last) {
-				last = t
-			}
-		}
-		err = l.db.Write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`INSERT INTO audit_batch (id, last_id, records) VALUES ($1, $2, $3)`, sql.NewID(first), sql.NewID(last), packed)
-			return err
-		})
-	}
+	err := l.writeBatch(ctx, batch)
 	l.mu.Lock()
 	if err != nil {
 		room := max(0, pendingMost-len(l.pending))
@@ -158,6 +146,52 @@ func (l *Log) Flush(ctx context.Context) {
 	l.mu.Unlock()
 }
 
+// window is the time that one compressed row covers at the most: who looks for a record of a moment has to unpack the rows of its window only. Rows begin at
+// multiples of it.
+const window = 10 * time.Second
+
+// writeBatch writes records as one row for each window of their times: mostly one row. A request that took long has an early time and a row of its own.
+func (l *Log) writeBatch(ctx context.Context, batch []Record) error {
+	slices.SortStableFunc(batch, func(a, b Record) int { return a.Time.Truncate(window).Compare(b.Time.Truncate(window)) })
+	type row struct {
+		first, last time.Time
+		packed      []byte
+	}
+	var rows []row
+	for begin := 0; begin < len(batch); {
+		r := row{first: batch[begin].Time, last: batch[begin].Time}
+		end := begin
+		for ; end < len(batch) && batch[end].Time.Truncate(window).Equal(batch[begin].Time.Truncate(window)); end++ {
+			if t := batch[end].Time; t.Before(r.first) {
+				r.first = t
+			} else if t.After(r.last) {
+				r.last = t
+			}
+		}
+		var err error
+		if r.packed, err = pack(batch[begin:end]); err != nil {
+			return err
+		}
+		rows = append(rows, r)
+		begin = end
+	}
+	pieces := l.missing(piecesOf(batch))
+	return l.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := l.writePieces(tx, pieces); err != nil {
+			return err
+		}
+		for i := range rows {
+			r := &rows[i]
+			if _, err := tx.InsertNew(r.first, func(id int64) (int64, error) {
+				return tx.Exec(`INSERT INTO audit_batch (id, last_id, records) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`, id, sql.NewID(r.last), r.packed)
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func pack(batch []Record) ([]byte, error) {
 	var out bytes.Buffer
 	z, err := flate.NewWriter(&out, flate.BestSpeed)
@@ -178,94 +212,4 @@ func pack(batch []Record) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-// Filter says which records Find reports; zero fields do not restrict.
-type Filter struct {
-	From, To  time.Time
-	Account   string // of the principal, or owner of the resource
-	Principal string
-	Action    string
-	Resource  string
-	RequestID string
-	Decision  string
-}
-
-func (f *Filter) matches(r *Record) bool {
-	return (f.From.IsZero() || !r.Time.Before(f.From)) && (f.To.IsZero() || r.Time.Before(f.To)) &&
-		(f.Account == "" || r.Account == f.Account || r.Owner == f.Account) &&
-		(f.Principal == "" || r.Principal == f.Principal) && (f.Action == "" || r.Action == f.Action) &&
-		(f.Resource == "" || r.Resource == f.Resource) && (f.RequestID == "" || r.RequestID == f.RequestID) &&
-		(f.Decision == "" || r.Decision == f.Decision)
-}
-
-// Find calls report for each record that f admits: those of mutations in their order, then those of reads. An error of report ends the search and is returned.
-func (l *Log) Find(ctx context.Context, f Filter, report func(*Record) error) error {
-	from, to := int64(0), int64(math.MaxInt64)
-	if !f.From.IsZero() {
-		from = sql.FirstID(f.From)
-	}
-	if !f.To.IsZero() {
-		to = sql.FirstID(f.To.Add(time.Millisecond))
-	}
-	one := func(line []byte) error {
-		var r Record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("audit record cannot be read: %w", err)
-		}
-		if !f.matches(&r) {
-			return nil
-		}
-		return report(&r)
-	}
-	err := l.db.Rows(ctx, `SELECT record FROM audit WHERE id >= $1 AND id < $2 ORDER BY id`, sql.Args(from, to), func(row sql.Scanner) error {
-		var line []byte
-		if err := row.Scan(&line); err != nil {
-			return err
-		}
-		return one(line)
-	})
-	if err != nil {
-		return err
-	}
-	return l.db.Rows(ctx, `SELECT records FROM audit_batch WHERE last_id >= $1 AND id < $2 ORDER BY id`, sql.Args(from, to), func(row sql.Scanner) error {
-		var packed []byte
-		if err := row.Scan(&packed); err != nil {
-			return err
-		}
-		lines := bufio.NewScanner(flate.NewReader(bytes.NewReader(packed)))
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			if err := one(lines.Bytes()); err != nil {
-				return err
-			}
-		}
-		return lines.Err()
-	})
-}
-
-// Last returns the last records that f admits, at most limit, of several logs together, in the order of their time. It keeps no more than twice limit of
-// them in memory.
-func Last(ctx context.Context, logs []*Log, f Filter, limit int) ([]Record, error) {
-	var found []Record
-	trim := func() {
-		slices.SortStableFunc(found, func(a, b Record) int { return a.Time.Compare(b.Time) })
-		if len(found) > limit {
-			found = slices.Delete(found, 0, len(found)-limit)
-		}
-	}
-	for _, l := range logs {
-		l.Flush(ctx)
-		err := l.Find(ctx, f, func(r *Record) error {
-			if found = append(found, *r); len(found) >= 2*limit {
-				trim()
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	trim()
-	return found, nil
 }

@@ -34,10 +34,19 @@ type Record struct {
 	Statement string `json:"statement,omitempty"` // its statement: the Sid, or its number from 0 as "#0"
 	Status    int    `json:"status,omitempty"`    // of the HTTP answer; absent in a mutation's record, which is written before the answer
 	Error     string `json:"error,omitempty"`     // fault code
+
+	// Evidence explains the decision. It is kept with the record and is not for readers of records: see Public.
+	Evidence Evidence `json:"evidence,omitzero"`
+}
+
+// Public is the record without its evidence, which may hold what only one of the two accounts concerned may see.
+func (r Record) Public() Record {
+	r.Evidence = Evidence{}
+	return r
 }
 
 // Line is the record as one line of JSON, with its end.
-func (r *Record) Line() []byte {
+func (r Record) Line() []byte {
 	b, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // a struct of strings and times always marshals

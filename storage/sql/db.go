@@ -264,6 +264,9 @@ func (tx *Tx) InsertNew(at time.Time, insert func(id int64) (rows int64, err err
 // FirstID is the least number that NewID gives at that time.
 func FirstID(at time.Time) int64 { return (at.UnixMilli() - 1577836800000) << 22 }
 
+// IDTime is the millisecond at which NewID gave id.
+func IDTime(id int64) time.Time { return time.UnixMilli(id>>22 + 1577836800000) }
+
 // Micros is t as the database keeps it.
 func Micros(t time.Time) int64 { return t.UnixMicro() }
 
