@@ -51,8 +51,11 @@ func validate(document []byte, kind policy.Kind) *validateAnswer {
 	if answer.Findings == nil {
 		answer.Findings = []policy.Finding{}
 	}
-	if text, _ := policy.Refuse(document, kind); text != "" {
+	if text, cause := policy.Refuse(document, kind); text != "" {
 		answer.Valid = false
+		if len(answer.Findings) == 0 { // whoever is refused learns where
+			answer.Findings = append(answer.Findings, *cause)
+		}
 		answer.Error = &errorObject{"MalformedPolicyDocument", text}
 		switch kind {
 		case policy.Repository, policy.Registry:

@@ -44,7 +44,7 @@ func Blockers(r *Request, s *Set) []Layer {
 		return nil
 	}
 	bounded := g
-	bounded.boundary = !s.HasBoundary || p.Type == Root || boundary.allows != unnamed
+	bounded.boundary = !s.HasBoundary || p.Type == Root || boundary.allows != unnamed || needsNoAllow(r.Action)
 	bounded.decide(r, s)
 
 	scpMissing, scpDeny := e.levels(applicable(e.scpBinds(), s.SCP), scpLayer)

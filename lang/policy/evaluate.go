@@ -201,7 +201,7 @@ func (e *evaluation) decide() (Decision, *Attached) {
 	}
 	g := grant{
 		identity: identity.found() || p.Type == Root || needsNoAllow(r.Action),
-		boundary: !s.HasBoundary || p.Type == Root || boundary.found(),
+		boundary: !s.HasBoundary || p.Type == Root || boundary.found() || needsNoAllow(r.Action),
 		session:  !s.HasSession || session.found(),
 		res:      max(resource.class, registry.class),
 		resource: resourceName,

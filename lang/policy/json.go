@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -117,6 +118,45 @@ func (n *node) list() []node {
 // scalar reports whether the value is a string, number or boolean, all of which AWS takes as their text (IAMP-2.2).
 func (n *node) scalar() bool {
 	return n.kind == kindString || n.kind == kindNumber || n.kind == kindBool
+}
+
+// canonical writes the value in one spelling, whatever its white space and the order of its keys; the members of the outermost object named without are
+// left out.
+func (n *node) canonical(without string) string {
+	var b []byte
+	var write func(n *node, without string)
+	write = func(n *node, without string) {
+		switch n.kind {
+		case kindObject:
+			keys := make([]int, 0, len(n.members))
+			for i := range n.members {
+				if m := &n.members[i]; !m.overridden && m.key != without {
+					keys = append(keys, i)
+				}
+			}
+			slices.SortFunc(keys, func(x, y int) int { return strings.Compare(n.members[x].key, n.members[y].key) })
+			b = append(b, '{')
+			for _, i := range keys {
+				b = append(appendQuoted(b, n.members[i].key), ':')
+				write(&n.members[i].value, "")
+				b = append(b, ',')
+			}
+			b = append(b, '}')
+		case kindArray:
+			b = append(b, '[')
+			for i := range n.items {
+				write(&n.items[i], "")
+				b = append(b, ',')
+			}
+			b = append(b, ']')
+		case kindString:
+			b = appendQuoted(b, n.text)
+		default:
+			b = append(b, n.text...)
+		}
+	}
+	write(n, without)
+	return string(b)
 }
 
 type reader struct {

@@ -100,12 +100,13 @@ func (k *known) service(name string) (ok bool, hint string) {
 	return false, ""
 }
 
-// nearest returns the candidate with the smallest edit distance to name, "" if none is near enough to be meant.
+// nearest returns the candidate with the smallest edit distance to name, "" if none is near enough to be meant. Of two as near the one that name begins.
 func nearest(name string, candidates []string) string {
 	slices.Sort(candidates)
 	best, distance := "", max(len(name)/3, 1)+1
 	for _, candidate := range candidates {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
+		d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance+1)
+		if d < distance || d == distance && best != "" && strings.HasPrefix(candidate, name) && !strings.HasPrefix(best, name) {
 			best, distance = candidate, d
 		}
 	}
@@ -156,7 +157,8 @@ const (
 type conditionKey struct {
 	kind  valueType
 	multi bool
-	tag   bool // needs a tag key after its slash
+	tag   bool   // needs a tag key after its slash
+	newer string // the key that is to be used instead
 }
 
 // globalKey returns what is known of an aws: key, in lower case without the tag key (IAMP-1.2).
@@ -164,7 +166,7 @@ func globalKey(name string) (conditionKey, bool) {
 	switch name {
 	case "aws:principaltag", "aws:resourcetag", "aws:requesttag":
 		return conditionKey{kind: stringType, tag: true}, true
-	case "aws:tagkeys", "aws:calledvia", "aws:principalservicenameslist", "aws:principalorgpaths", "aws:resourceorgpaths", "aws:sourceorgpaths":
+	case "aws:tagkeys", "aws:calledvia", "aws:principalservicenameslist", "aws:principalorgpaths", "aws:resourceorgpaths", "aws:sourceorgpaths", "aws:vpceorgpaths":
 		return conditionKey{kind: stringType, multi: true}, true
 	case "aws:currenttime", "aws:tokenissuetime":
 		return conditionKey{kind: dateType}, true
@@ -172,19 +174,21 @@ func globalKey(name string) (conditionKey, bool) {
 		return conditionKey{kind: anyType}, true // a date and a number
 	case "aws:multifactorauthage":
 		return conditionKey{kind: numberType}, true
-	case "aws:multifactorauthpresent", "aws:securetransport", "aws:viaawsservice", "aws:principalisawsservice":
+	case "aws:multifactorauthpresent", "aws:securetransport", "aws:viaawsservice", "aws:principalisawsservice", "aws:assumedroot", "aws:isassumedroot":
 		return conditionKey{kind: boolType}, true
 	case "aws:sourceip", "aws:vpcsourceip":
 		return conditionKey{kind: ipType}, true
-	case "aws:principalarn", "aws:sourcearn":
+	case "aws:arn":
+		return conditionKey{kind: arnType, newer: "aws:PrincipalArn"}, true
+	case "aws:principalarn", "aws:sourcearn", "aws:chatbotsourcearn", "aws:sourcevpcarn", "aws:signinsessionarn":
 		return conditionKey{kind: arnType}, true
 	case "aws:ec2instancesourceprivateipv4":
 		return conditionKey{kind: ipType}, true
 	case "aws:principalaccount", "aws:principaltype", "aws:principalorgid", "aws:principalservicename", "aws:userid", "aws:username",
 		"aws:sourceaccount", "aws:sourceorgid", "aws:resourceaccount", "aws:resourceorgid", "aws:requestedregion",
-		"aws:sourcevpc", "aws:sourcevpce", "aws:sourcevpcarn", "aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths", "aws:useragent", "aws:referer",
+		"aws:sourcevpc", "aws:sourcevpce", "aws:vpceaccount", "aws:vpceorgid", "aws:useragent", "aws:referer",
 		"aws:sourceidentity", "aws:federatedprovider", "aws:calledviafirst", "aws:calledvialast", "aws:calledviaawsmcp", "aws:viaawsmcpservice",
-		"aws:ec2instancesourcevpc", "aws:chatbotsourcearn", "aws:assumedroot", "aws:signinsessionarn", "aws:isassumedroot", "aws:sourcetag":
+		"aws:ec2instancesourcevpc", "aws:sourcetag":
 		return conditionKey{kind: stringType}, true
 	}
 	return conditionKey{}, false
@@ -222,11 +226,39 @@ func serviceKey(service, name string) (key conditionKey, ok, all bool) {
 		}
 		return conditionKey{}, false, true
 	case "iam":
-		if name == "iam:resourcetag" {
+		switch name {
+		case "iam:resourcetag":
 			return conditionKey{kind: stringType, tag: true}, true, true
+		case "iam:awsservicename", "iam:fido-certification", "iam:fido-fips-140-2-certification", "iam:fido-fips-140-3-certification", "iam:notificationchannel",
+			"iam:organizationspolicyid", "iam:passedtoservice", "iam:registersecuritykey", "iam:servicespecificcredentialservicename":
+			return conditionKey{kind: stringType}, true, true
+		case "iam:associatedresourcearn", "iam:delegationrequestowner", "iam:permissionsboundary", "iam:policyarn", "iam:templatearn":
+			return conditionKey{kind: arnType}, true, true
+		case "iam:delegationduration", "iam:servicespecificcredentialagedays":
+			return conditionKey{kind: numberType}, true, true
 		}
+		return conditionKey{}, false, true
 	}
 	return conditionKey{}, false, false
+}
+
+// name is how a finding calls what an operator compares.
+func (c comparison) name() string {
+	switch c {
+	case numericEquals, numericLess, numericLessEquals, numericGreater, numericGreaterEquals:
+		return "NUMBER"
+	case dateEquals, dateLess, dateLessEquals, dateGreater, dateGreaterEquals:
+		return "DATE"
+	case boolEquals:
+		return "BOOLEAN"
+	case ipAddress:
+		return "IP_RANGE"
+	case arnLike:
+		return "ARN"
+	case binaryEquals:
+		return "BINARY"
+	}
+	return "STRING"
 }
 
 // accepts reports whether an operator compares what the key holds.

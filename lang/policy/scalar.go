@@ -122,7 +122,7 @@ func parseInstant(s string) (instant, bool) {
 			return instant{}, false
 		}
 	}
-	if !r.ok || r.rest != "" || month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 60 {
+	if !r.ok || r.rest != "" || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60 {
 		return instant{}, false
 	}
 	if day > time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {

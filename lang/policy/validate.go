@@ -84,6 +84,7 @@ type validator struct {
 	known     *known
 	variables bool // version 2012-10-17
 	sids      map[string]bool
+	said      map[string]bool // statements, without their Sids, in one spelling
 	findings  []Finding
 	refused   bool
 }
@@ -268,6 +269,8 @@ func (v *validator) version(root *node) {
 		v.refuse("DATA_TYPE_MISMATCH", "Version", version.start, "write it in double quotes", "Version must be a string, not %s.", version.kind)
 	case version.text == "2012-10-17":
 		v.variables = true
+	case version.text == "2008-10-17" && v.is(Identity, Boundary):
+		v.refuse("INVALID_VERSION", "Version", version.start, "write 2012-10-17", "IAM stores no new policy of the Version 2008-10-17.")
 	case version.text != "2008-10-17":
 		v.refuse("INVALID_VERSION", "Version", version.start, "write 2012-10-17", "The Version %s is neither 2012-10-17 nor 2008-10-17.", version.text)
 	case v.is(RCP):
@@ -293,6 +296,14 @@ func (v *validator) statement(n *node, path string) {
 		if n.get(pair[0]) != nil && n.get(pair[1]) != nil {
 			v.refuse("UNSUPPORTED_ELEMENT_COMBINATION", join(path, pair[1]), n.get(pair[1]).start, "", "A statement may have %s or %s, not both.", pair[0], pair[1])
 		}
+	}
+	if said := n.canonical("Sid"); v.said[said] {
+		v.add(LevelSuggestion, "REDUNDANT_STATEMENT", path, n.start, "remove it", "The same statement stands before, under another Sid or none.")
+	} else {
+		if v.said == nil {
+			v.said = map[string]bool{}
+		}
+		v.said[said] = true
 	}
 	v.sid(n.get("Sid"), path+".Sid")
 	effect := v.effect(n, path)

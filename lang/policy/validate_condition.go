@@ -134,6 +134,9 @@ func (v *validator) conditionKey(op operator, m *member, path string) conditionK
 	case key.tag && (!hasTag || tag == ""):
 		v.add(LevelError, "MISSING_TAG_KEY_IN_CONDITION", path, m.start, m.key+"/TAG", "The condition key %s names no tag.", m.key)
 	}
+	if key.newer != "" {
+		v.add(LevelWarning, "DEPRECATED_GLOBAL_CONDITION_KEY", path, m.start, "write "+key.newer, "The condition key %s has given way to %s.", m.key, key.newer)
+	}
 	switch {
 	case key.multi && op.qualifier == single && op.comparison != null:
 		v.add(LevelError, "MISSING_QUALIFIER", path, m.start, "write ForAnyValue:"+op.canonical, "The key %s has several values: without ForAnyValue or ForAllValues the condition is never true.", m.key)
@@ -141,7 +144,7 @@ func (v *validator) conditionKey(op operator, m *member, path string) conditionK
 		v.add(LevelSecurityWarning, "FORALLVALUES_WITH_SINGLE_VALUED_KEY", path, m.start, "remove ForAllValues:", "ForAllValues with the single-valued key %s is true where the key is absent.", m.key)
 	}
 	if !key.kind.accepts(op.comparison) {
-		v.add(LevelWarning, "TYPE_MISMATCH", path, m.start, "", "The operator %s does not compare what the key %s holds.", op.canonical, m.key)
+		v.add(LevelWarning, "TYPE_MISMATCH_"+op.comparison.name(), path, m.start, "", "The operator %s does not compare what the key %s holds.", op.canonical, m.key)
 	}
 	return key
 }
@@ -152,7 +155,7 @@ func globalNames() []string {
 		"aws:PrincipalType", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:PrincipalTag", "aws:PrincipalIsAWSService", "aws:PrincipalServiceName", "aws:userid",
 		"aws:username", "aws:SourceArn", "aws:SourceAccount", "aws:SourceOrgID", "aws:SourceOrgPaths", "aws:ResourceAccount", "aws:ResourceOrgID", "aws:ResourceOrgPaths",
 		"aws:ResourceTag", "aws:RequestTag", "aws:TagKeys", "aws:RequestedRegion", "aws:SecureTransport", "aws:SourceIp", "aws:VpcSourceIp", "aws:SourceVpc",
-		"aws:SourceVpce", "aws:UserAgent", "aws:Referer", "aws:SourceIdentity", "aws:FederatedProvider", "aws:ViaAWSService", "aws:CalledVia",
+		"aws:SourceVpce", "aws:UserAgent", "aws:Referer", "aws:SourceIdentity", "aws:FederatedProvider", "aws:ViaAWSService", "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:PrincipalServiceNamesList",
 	}
 }
 

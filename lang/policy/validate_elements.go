@@ -215,7 +215,7 @@ func (v *validator) resource(n *node, path string) {
 	wild := func(s string) bool { return strings.ContainsAny(s, "*?$") }
 	switch {
 	case parts[0] != "arn" && (count > 1 || !wild(parts[0])):
-		v.refuseIf(refuses, "INVALID_ARN_PREFIX", path, n.start, `write "*" or an ARN: arn:aws:ecr:REGION:ACCOUNT:repository/NAME`, "The resource %q is neither * nor an ARN.", n.text)
+		v.refuseIf(refuses, "INVALID_ARN_PREFIX", path, n.start, arnHint(n.text), "The resource %q is neither * nor an ARN.", n.text)
 		return
 	case count < 6:
 		v.refuseIf(refuses && !strings.Contains(n.text, "*"), "MISSING_ARN_FIELD", path, n.start, "arn:partition:service:region:account:resource", "The ARN %q has %d of its 6 parts.", n.text, count)
@@ -227,6 +227,13 @@ func (v *validator) resource(n *node, path string) {
 	case parts[5] == "":
 		v.refuseIf(refuses, "INVALID_ARN_RESOURCE", path, n.start, "", "The ARN %q names no resource.", n.text)
 	}
+	if v.is(Identity, Session, Boundary) && parts[2] != "ecr" && parts[2] != "" && validPartition(parts[1]) {
+		if text := refuseResource(n.text); strings.HasSuffix(text, "region information.") {
+			v.refuse("INVALID_ARN_REGION", path, n.start, "leave the region empty", "%s", text)
+		} else if text != "" {
+			v.refuse("INVALID_ARN_RESOURCE", path, n.start, "", "%s", text)
+		}
+	}
 	if !wild(parts[3]) && strings.ContainsFunc(parts[3], func(char rune) bool { return !isWord(char) && char != '-' }) {
 		v.add(LevelError, "INVALID_ARN_REGION", path, n.start, "", "The region %q of the ARN is not valid.", parts[3])
 	}
@@ -236,6 +243,25 @@ func (v *validator) resource(n *node, path string) {
 	if parts[2] == "ecr" && !namesRepository(n.text) && !wild(parts[2]) {
 		v.add(LevelError, "INVALID_ARN_RESOURCE", path, n.start, "arn:aws:ecr:REGION:ACCOUNT:repository/NAME", "%q is not the form of a repository's ARN.", n.text)
 	}
+}
+
+// arnHint says what to write instead of a resource that is no ARN: people paste the name that they push and pull by.
+func arnHint(text string) string {
+	host, name, ok := strings.Cut(strings.TrimPrefix(text, "https://"), "/")
+	account, rest, isRegistry := strings.Cut(host, ".dkr.ecr")
+	_, rest, dot := strings.Cut(rest, ".")
+	region, domain, _ := strings.Cut(rest, ".")
+	if !ok || !isRegistry || !dot || !arn.IsAccount(account) || region == "" || name == "" {
+		return `write "*" or an ARN: arn:aws:ecr:REGION:ACCOUNT:repository/NAME`
+	}
+	partition := "aws"
+	if strings.HasSuffix(domain, ".cn") {
+		partition = "aws-cn"
+	}
+	if cut := strings.IndexAny(name, ":@"); cut >= 0 {
+		name = name[:cut]
+	}
+	return "write arn:" + partition + ":ecr:" + region + ":" + account + ":repository/" + name
 }
 
 func validPartition(s string) bool {
