@@ -70,7 +70,7 @@ func TestBlockersOfRecovery(t *testing.T) {
 
 // unblocks holds Blockers to its promise by the reference model: without the layers that it names the request is allowed, with any one of them it is
 // not, and if it names none, then it is not the guard-rails.
-func unblocks(t *rapid.T, r *Request, in layered, d Decision) {
+func unblocks(t rapid.TB, r *Request, in layered, d Decision) {
 	if in.boundary != nil && strings.Contains(in.resource+in.registry, "NotPrincipal") {
 		return // a boundary makes a NotPrincipal deny (IAMP-2.1): without the one the other is gone too
 	}

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"math/big"
 	"net"
@@ -75,6 +77,30 @@ func refPattern(value string, wildcards, variables bool, context values) (*regex
 	return regexp.MustCompile(`(?s)^(?:` + expression + quote(value) + `)$`), ok
 }
 
+// refSubstitute replaces the variables of a value by what they stand for, with wildcards escaped.
+func refSubstitute(value string, variables bool, context values) (string, bool) {
+	if !variables {
+		return value, true
+	}
+	ok := true
+	out := refVariable.ReplaceAllStringFunc(value, func(text string) string {
+		parts := refVariable.FindStringSubmatch(text)
+		if slices.Contains([]string{"*", "?", "$"}, parts[1]) {
+			return text
+		}
+		v := context[strings.ToLower(parts[1])]
+		with := v.One
+		if hasDefault := strings.Contains(text, ", '"); !v.Present || v.Multi || v.One == "" && hasDefault {
+			if ok = ok && hasDefault; !hasDefault {
+				return ""
+			}
+			with = parts[2]
+		}
+		return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(with)
+	})
+	return out, ok
+}
+
 func refAction(s refStatement, request string) bool {
 	one := func(value string) bool {
 		if value == "*" {
@@ -141,7 +167,7 @@ func refResource(s refStatement, request string, layer Layer, context values) bo
 	if list, ok := s["NotResource"]; ok {
 		return !slices.ContainsFunc(refList(list), func(v any) bool { m, u := one(v.(string)); return m || u })
 	}
-	return layer == LayerResource || layer == LayerTrust
+	return layer == LayerResource || layer == LayerTrust // what it hangs on
 }
 
 // refClass: 0 unnamed, 1 account, 2 via role or user, 3 direct.
@@ -225,8 +251,19 @@ func refCompare(op, request, policy string, variables bool, context values) (mat
 			return false, true
 		}
 		return refOrder(strings.TrimPrefix(op, "Date"), a.Compare(b)), false
+	case op == "BinaryEquals":
+		a, err := base64.StdEncoding.DecodeString(request)
+		b, wrong := base64.StdEncoding.DecodeString(policy)
+		return err == nil && wrong == nil && bytes.Equal(a, b), err != nil || wrong != nil
 	case op == "Bool":
-		a, b := strings.ToLower(request), strings.ToLower(policy)
+		p, ok := refSubstitute(policy, variables, context)
+		if !ok {
+			return false, false
+		}
+		a, b := strings.ToLower(request), strings.ToLower(p)
+		if p != policy {
+			return a == b, a != "true" && a != "false"
+		}
 		isBool := func(s string) bool { return s == "true" || s == "false" }
 		return a == b, !isBool(a) || !isBool(b)
 	case op == "IpAddress":
@@ -237,12 +274,21 @@ func refCompare(op, request, policy string, variables bool, context values) (mat
 		}
 		return network.Contains(address), false
 	case op == "Arn":
-		have, want := strings.SplitN(request, ":", 6), strings.SplitN(policy, ":", 6)
-		if len(have) < 6 || len(want) < 6 {
+		have := strings.SplitN(request, ":", 6)
+		if len(have) < 6 {
+			return false, true
+		}
+		// What a variable stands for is literal: its wildcards are hidden from the patterns as ${*} and ${?}.
+		whole, ok := refSubstitute(policy, variables, context)
+		if !ok {
+			return false, false
+		}
+		want := strings.SplitN(whole, ":", 6)
+		if len(want) < 6 {
 			return false, true
 		}
 		for i := range want {
-			p, _ := refPattern(want[i], true, false, nil)
+			p, _ := refPattern(want[i], true, variables, nil)
 			if !p.MatchString(have[i]) {
 				return false, false
 			}
@@ -273,7 +319,7 @@ func refCondition(operator, key string, policyValues []any, variables bool, cont
 		base = "Arn"
 	}
 	// A value of the right type for each operator, to see whether the request's is.
-	samples := map[string]string{"Numeric": "1", "Date": "2026-01-02T03:04:05Z", "Bool": "true", "IpAddress": "0.0.0.0/0", "Arn": "arn:aws:s3:::b"}
+	samples := map[string]string{"Binary": "QQ==", "Numeric": "1", "Date": "2026-01-02T03:04:05Z", "Bool": "true", "IpAddress": "0.0.0.0/0", "Arn": "arn:aws:s3:::b"}
 	pass := func(one string) bool {
 		any, bad := false, false
 		for prefix, sample := range samples {
@@ -340,8 +386,13 @@ func refSays(r *Request, layer Layer, boundary bool, documents ...string) (denie
 				continue
 			}
 			named := 3
-			if layer == LayerResource || layer == LayerTrust || layer == LayerRegistry {
+			switch layer {
+			case LayerResource, LayerTrust, LayerRegistry:
 				named = refClass(s, r.Principal, boundary)
+			case LayerRCP, LayerEndpoint: // their only principal is everyone, who is meant where none is named
+				if s["Principal"] != nil || s["NotPrincipal"] != nil {
+					named = refClass(s, r.Principal, boundary)
+				}
 			}
 			if named > 0 && s["Effect"] == "Deny" {
 				denies = true
@@ -353,9 +404,15 @@ func refSays(r *Request, layer Layer, boundary bool, documents ...string) (denie
 	return denies, class
 }
 
-// refDecide is IAMP-3. It answers "allow", "deny" or "explicit".
+// refDecide is IAMP-3, step by step. It answers "allow", "deny" or "explicit".
 func refDecide(r *Request, in layered) string {
 	p := r.Principal
+	service, _, _ := strings.Cut(r.Action, ":")
+	same := r.ResourceAccount == "" || r.ResourceAccount == p.Account
+	if r.Action == "sts:GetCallerIdentity" && p.Type != Anonymous {
+		return "allow" // step 0
+	}
+	needsAllow := r.Action != "sts:GetSessionToken"
 	boundary := in.boundary != nil
 	explicit, gated := false, true
 	side := func(layer Layer, documents ...string) bool {
@@ -364,28 +421,33 @@ func refDecide(r *Request, in layered) string {
 		return class > 0
 	}
 	ours := p.Type != Service && p.Type != Anonymous && p.Type != WebIdentity
-	if ours && !p.ServiceLinked {
+	if ours && !p.ServiceLinked { // step 2
 		for _, level := range in.scp {
 			gated = side(LayerSCP, level...) && gated
 		}
 	}
-	if !p.ServiceLinked {
+	if !p.ServiceLinked && service != "iam" && service != "organizations" { // step 3: services of the RCP list, here ecr and sts
 		for _, level := range in.rcp {
 			gated = side(LayerRCP, level...) && gated
 		}
 	}
+	// A registry password follows no resource policy, an action without resource that of no repository (IAMP-4.3).
+	repository := in.resource != "" && !(service == "ecr" && r.Resource == "*")
+	registry := in.registry != "" && r.Action != "ecr:GetAuthorizationToken"
+	// The owner's root always gets at a repository policy (H84).
+	recovers := p.Type == Root && same && slices.Contains([]string{"ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy"}, r.Action)
 	class := 0
 	for layer, document := range map[Layer]string{LayerResource: in.resource, LayerRegistry: in.registry} {
-		if document != "" {
+		if layer == LayerResource && repository || layer == LayerRegistry && registry {
 			denies, c := refSays(r, layer, boundary, document)
-			explicit, class = explicit || denies, max(class, c)
+			explicit, class = explicit || denies && !recovers, max(class, c)
 		}
 	}
-	identity, bounded, session := false, true, true
+	identity, bounded, session := !needsAllow, true, true
 	if ours {
-		identity = side(LayerIdentity, in.identity...) || p.Type == Root
+		identity = side(LayerIdentity, in.identity...) || p.Type == Root || !needsAllow
 		if in.boundary != nil {
-			bounded = side(LayerBoundary, in.boundary...) || p.Type == Root
+			bounded = side(LayerBoundary, in.boundary...) || p.Type == Root || !needsAllow
 		}
 		if in.session != nil {
 			session = side(LayerSession, in.session...)
@@ -395,16 +457,19 @@ func refDecide(r *Request, in layered) string {
 		gated = side(LayerEndpoint, in.endpoint...) && gated
 	}
 	own := identity && bounded && session && !(p.Type == FederatedUser && in.session == nil)
-	granted := false
+	granted := false // step 4
 	switch {
 	case !ours:
 		granted = class == 3
-	case r.ResourceAccount != p.Account:
+	case in.trust && p.Type == Root:
+	case !same:
 		granted = class > 0 && own
 	case class == 3:
 		granted = true
 	case class == 2:
 		granted = bounded && session
+	case in.trust:
+		granted = class > 0 && own
 	default:
 		granted = own
 	}
