@@ -25,7 +25,8 @@ const repositoryPolicy = `{"Version":"2008-10-17","Statement":[
 const orgPolicy = `{"Version":"2012-10-17","Statement":[{"Sid":"OU","Effect":"Allow","Principal":"*","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],
 "Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*/ou-ab12-11111111/*","o-a1b2c3d4e5/*/ou-ab12-22222222/*"]}}}]}`
 
-// pulls are the decisions that a pull asks for.
+// pulls are the decisions that a pull asks for. Organization is the largest: two identity policies, boundary, repository and registry policy, three levels of
+// service control policies and three of resource control policies, 28 statements.
 func pulls() map[string]struct {
 	r *Request
 	s *Set
@@ -118,10 +119,16 @@ func BenchmarkStatements(b *testing.B) {
 	}
 }
 
+// Explain is at most ten times the decision: compare with BenchmarkPull.
 func BenchmarkExplain(b *testing.B) {
-	c := pulls()["CrossAccount"]
-	for b.Loop() {
-		Explain(c.r, c.s)
+	for _, name := range []string{"SameAccount", "CrossAccount", "OrgPaths", "Organization"} {
+		c := pulls()[name]
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Explain(c.r, c.s)
+			}
+		})
 	}
 }
 

@@ -74,11 +74,12 @@ type PolicyValue struct {
 // people who ask, not for every request.
 func Explain(r *Request, s *Set) []LayerResult {
 	e := newEvaluation(r, s)
-	decision := Evaluate(r, s)
+	decision, _ := e.decide()
 	p := r.Principal
+	room := roomFor(s)
 	out := make([]LayerResult, 0, len(s.SCP)+len(s.RCP)+6)
 	add := func(layer Layer, kind layerKind, target string, binds bool, policies []Attached) {
-		out = append(out, e.explainLayer(layer, kind, target, binds, policies, &decision))
+		out = append(out, e.explainLayer(room, layer, kind, target, binds, policies, &decision))
 	}
 	for i := range s.SCP {
 		add(LayerSCP, scpLayer, s.SCP[i].Target, e.scpBinds(), s.SCP[i].Policies)
@@ -133,7 +134,49 @@ func markDeciding(layers []LayerResult, d *Decision) {
 	}
 }
 
-func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, binds bool, policies []Attached, d *Decision) LayerResult {
+// room is what an explanation is written into: memory for all of it at once, for to allocate each part is most of the work.
+type room struct {
+	statements []StatementResult
+	principals []Part
+	conditions []ConditionResult
+	values     []PolicyValue
+	request    []string
+}
+
+func roomFor(s *Set) *room {
+	statements, conditions, values := 0, 0, 0
+	s.each(func(_ place, a *Attached) bool {
+		if a.Policy != nil {
+			statements += len(a.Policy.statements)
+			for i := range a.Policy.statements {
+				list := a.Policy.statements[i].conditions
+				conditions += len(list)
+				for j := range list {
+					values += len(list[j].values)
+				}
+			}
+		}
+		return true
+	})
+	return &room{
+		make([]StatementResult, statements), make([]Part, statements), make([]ConditionResult, conditions), make([]PolicyValue, values), make([]string, conditions),
+	}
+}
+
+// cut takes n zero values off a list, nil for none, and makes more where the list is at its end.
+func cut[T any](list *[]T, n int) []T {
+	if n == 0 {
+		return nil
+	}
+	if len(*list) < n {
+		return make([]T, n)
+	}
+	out := (*list)[:n:n]
+	*list = (*list)[n:]
+	return out
+}
+
+func (e *evaluation) explainLayer(room *room, layer Layer, kind layerKind, target string, binds bool, policies []Attached, d *Decision) LayerResult {
 	out := LayerResult{Layer: layer, Target: target, Result: "none"}
 	if !binds {
 		out.Result = "exempt"
@@ -145,9 +188,8 @@ func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, bi
 			count += len(policies[i].Policy.statements)
 		}
 	}
-	if count > 0 {
-		out.Statements = make([]StatementResult, 0, count)
-	}
+	out.Statements = cut(&room.statements, count)
+	next := 0
 	for i := range policies {
 		a := &policies[i]
 		if a.Policy == nil {
@@ -155,9 +197,9 @@ func (e *evaluation) explainLayer(layer Layer, kind layerKind, target string, bi
 		}
 		for j := range a.Policy.statements {
 			s := &a.Policy.statements[j]
-			out.Statements = append(out.Statements, StatementResult{})
-			result := &out.Statements[len(out.Statements)-1]
-			class := e.explainStatement(result, a, j, s, kind)
+			result := &out.Statements[next]
+			next++
+			class := e.explainStatement(room, result, a, j, s, kind)
 			if result.Applies {
 				if s.effect == deny {
 					out.Result = "deny"
@@ -208,20 +250,19 @@ func (s *StatementResult) failing() int {
 }
 
 // explainStatement fills out and returns how the statement names the caller.
-func (e *evaluation) explainStatement(out *StatementResult, a *Attached, index int, s *statement, kind layerKind) class {
+func (e *evaluation) explainStatement(room *room, out *StatementResult, a *Attached, index int, s *statement, kind layerKind) class {
 	out.Policy, out.PolicyARN, out.Statement, out.Sid, out.Effect = a.Name, a.ARN, index, s.sid, s.effect.String()
 	out.Action, out.Resource = e.explainAction(s), e.explainResource(s, kind)
 	class := direct
 	if kind.withPrincipal() {
 		class = s.principalClass(e.request.Principal, kind, e.set.HasBoundary)
-		out.Principal = e.explainPrincipal(s, class)
+		out.Principal = &cut(&room.principals, 1)[0]
+		e.explainPrincipal(out.Principal, s, class)
 	}
 	out.Applies = s.effect != noEffect && out.Action.Matched && out.Resource.Matched && class != unnamed
-	if len(s.conditions) > 0 {
-		out.Conditions = make([]ConditionResult, len(s.conditions))
-	}
+	out.Conditions = cut(&room.conditions, len(s.conditions))
 	for i := range s.conditions {
-		s.conditions[i].explain(&out.Conditions[i], e.request.Context)
+		s.conditions[i].explain(room, &out.Conditions[i], e.request.Context)
 		out.Applies = out.Applies && out.Conditions[i].Matched
 	}
 	return class
@@ -263,8 +304,8 @@ func (e *evaluation) explainResource(s *statement, kind layerKind) Part {
 	return part
 }
 
-func (e *evaluation) explainPrincipal(s *statement, class class) *Part {
-	part := &Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
+func (e *evaluation) explainPrincipal(part *Part, s *statement, class class) {
+	*part = Part{Element: element("Principal", s.hasPrincipal, s.notPrincipals), Matched: class != unnamed, Class: class.String()}
 	for i := range s.principals {
 		if v := &s.principals[i]; v.names(e.request.Principal) != unnamed {
 			part.Value = v.written
@@ -272,7 +313,6 @@ func (e *evaluation) explainPrincipal(s *statement, class class) *Part {
 		}
 	}
 	part.explainMismatch(s.hasPrincipal, s.notPrincipals)
-	return part
 }
 
 func element(name string, has, not bool) string {
@@ -299,7 +339,7 @@ func (p *Part) explainMismatch(has, not bool) {
 	}
 }
 
-func (c *condition) explain(out *ConditionResult, context Context) {
+func (c *condition) explain(room *room, out *ConditionResult, context Context) {
 	out.Operator, out.Key, out.Matched = c.written, c.name, c.holds(context)
 	value := lookup(context, c.key)
 	switch {
@@ -308,12 +348,11 @@ func (c *condition) explain(out *ConditionResult, context Context) {
 	case value.Multi:
 		out.Request = slices.Clone(value.Many)
 	default:
-		out.Request = []string{value.One}
+		out.Request = cut(&room.request, 1)
+		out.Request[0] = value.One
 	}
 	bad, unresolved := false, false
-	if len(c.values) > 0 {
-		out.Values = make([]PolicyValue, 0, len(c.values))
-	}
+	out.Values = cut(&room.values, len(c.values))
 	for i := range c.values {
 		o := &c.values[i]
 		v := PolicyValue{Value: o.text}
@@ -335,7 +374,7 @@ func (c *condition) explain(out *ConditionResult, context Context) {
 		if c.comparison == null {
 			v.Matched = o.valid && o.yes != value.Present
 		}
-		out.Values = append(out.Values, v)
+		out.Values[i] = v
 	}
 	switch {
 	case c.comparison == unknownOperator:

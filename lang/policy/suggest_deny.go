@@ -66,7 +66,7 @@ func (a *adviser) avoid(c Change, where place, at *Attached, s *statement) bool 
 	for i := range s.conditions {
 		cond := &s.conditions[i]
 		var result ConditionResult
-		cond.explain(&result, &a.overlay)
+		cond.explain(&room{}, &result, &a.overlay)
 		if !a.change([]*condition{cond}, false) {
 			continue
 		}

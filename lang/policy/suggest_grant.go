@@ -178,7 +178,7 @@ func (e *evaluation) candidates(near []candidate, where place, at *Attached) []c
 	for i := range at.Policy.statements {
 		if s := &at.Policy.statements[i]; s.effect == allow {
 			c := candidate{where: where, at: at, index: i}
-			e.explainStatement(&c.result, at, i, s, where.kind)
+			e.explainStatement(&room{}, &c.result, at, i, s, where.kind)
 			c.failing = c.result.failing()
 			near = append(near, c)
 		}

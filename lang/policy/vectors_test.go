@@ -82,7 +82,7 @@ func TestConditions(t *testing.T) {
 		}
 		// What a person is told must be what was decided.
 		var got ConditionResult
-		if p.statements[0].conditions[0].explain(&got, context); got.Matched != want || (strings.HasPrefix(got.Reason, "matched") != want) {
+		if p.statements[0].conditions[0].explain(&room{}, &got, context); got.Matched != want || (strings.HasPrefix(got.Reason, "matched") != want) {
 			t.Errorf("%s: %s %s of %s is explained as %+v", rule, operator, policyValues, request, got)
 		}
 	}
