@@ -38,6 +38,7 @@ type evalRequest struct {
 		Session  []evalPolicy `json:"session"`
 		Resource evalPolicy   `json:"resource"`
 		Registry evalPolicy   `json:"registry"`
+		Trust    evalPolicy   `json:"trust"` // of the role that is the resource; resource may hold it as well
 		SCP      []evalLevel  `json:"scp"`
 		RCP      []evalLevel  `json:"rcp"`
 		Endpoint []evalPolicy `json:"endpoint"`
@@ -280,6 +281,12 @@ func (in *evalRequest) set(r *policy.Request) (*policy.Set, error) {
 		case "sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml", "sts:tagsession", "sts:setsourceidentity":
 			s.Trust = true
 		}
+	}
+	if given.Trust.Document != nil {
+		if s.Resource != nil {
+			errs = append(errs, errors.New("policies has both resource and trust"))
+		}
+		s.Trust, s.Resource = true, one("trust", given.Trust)
 	}
 	return s, errors.Join(errs...)
 }

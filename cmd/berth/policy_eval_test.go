@@ -49,6 +49,59 @@ func TestPolicyEval(t *testing.T) {
 	}
 }
 
+// IAMP-3: each layer that a line can have decides, and is named: by what it denies and by what it does not allow.
+func TestPolicyEvalLayers(t *testing.T) {
+	const (
+		user    = `{"arn":"arn:aws:iam::111122223333:user/ann"}`
+		allow   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`
+		silent  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":"*"}]}`
+		deny    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"},{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*","Principal":"*"}]}`
+		session = `{"arn":"arn:aws:sts::111122223333:assumed-role/r/s"}`
+	)
+	for _, c := range []struct{ principal, policies, layer, blocked string }{
+		{user, `{"identity":[%s]}`, "identity", ""},
+		{user, `{"identity":[` + allow + `],"boundary":[%s]}`, "boundary", "boundary"},
+		{session, `{"identity":[` + allow + `],"session":[%s]}`, "session", ""}, // what does not grant does not block
+		{user, `{"identity":[` + allow + `],"scp":[{"target":"r","policies":[` + allow + `]},{"target":"ou","policies":[%s]}]}`, "scp", "scp"},
+		{user, `{"identity":[` + allow + `],"rcp":[{"target":"r","policies":[%s]}]}`, "rcp", "rcp"},
+		{user, `{"identity":[` + allow + `],"endpoint":[%s]}`, "endpoint", "endpoint"},
+	} {
+		for policy, reason := range map[string]string{allow: "allowed", silent: "implicit_deny", deny: "explicit_deny"} {
+			got := answers(t, evalPolicies, request("x", c.principal, `{}`, fmt.Sprintf(c.policies, policy)))[0]
+			layer, blocked := c.layer, "["+c.blocked+"]"
+			if reason == "allowed" {
+				layer, blocked = "identity", "[]"
+			}
+			if got["reason"] != reason || got["layer"] != layer || fmt.Sprint(got["blockedBy"]) != blocked {
+				t.Errorf("%s with %s: %v %v %v", c.policies, policy, got["reason"], got["layer"], got["blockedBy"])
+			}
+		}
+	}
+	// Resource and registry policies of another account; a role and its trust policy, under either name.
+	customer := `{"arn":"arn:aws:iam::444455556666:user/dev"}`
+	for _, layer := range []string{"resource", "registry"} {
+		for policy, want := range map[string]string{allow: "allowed " + layer + " []", silent: "implicit_deny resource []", deny: "explicit_deny " + layer + " []"} {
+			got := answers(t, evalPolicies, request("x", customer, `{}`, `{"identity":[`+allow+`],"`+layer+`":`+policy+`}`))[0]
+			if line := fmt.Sprint(got["reason"], " ", got["layer"], " ", got["blockedBy"]); line != want {
+				t.Errorf("%s %s: %s, want %s", layer, policy, line, want)
+			}
+		}
+	}
+	for _, name := range []string{"trust", "resource"} {
+		for policy, want := range map[string]string{allow: "allowed trust", silent: "implicit_deny trust", deny: "explicit_deny trust"} {
+			line := strings.Replace(request("x", user, `{}`, `{"identity":[`+allow+`],"`+name+`":`+strings.ReplaceAll(policy, `,"Resource":"*"`, "")+`}`), "ecr:BatchGetImage", "sts:AssumeRole", 1)
+			line = strings.Replace(line, `"arn:aws:ecr:us-east-1:111122223333:repository/app"`, `"arn:aws:iam::111122223333:role/r"`, 1)
+			got := answers(t, evalPolicies, line)[0]
+			if line := fmt.Sprint(got["reason"], " ", got["layer"]); line != want {
+				t.Errorf("%s %s: %s, want %s", name, policy, line, want)
+			}
+		}
+	}
+	if got := answers(t, evalPolicies, request("x", user, `{}`, `{"resource":`+allow+`,"trust":`+allow+`}`))[0]; got["error"] == nil {
+		t.Errorf("two policies of one resource: %v", got)
+	}
+}
+
 // IAMP-1: keys are used as given, or derived from principal, resource and time.
 func TestPolicyEvalContext(t *testing.T) {
 	when := func(condition string) string {
