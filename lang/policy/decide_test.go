@@ -218,7 +218,51 @@ func TestCombination(t *testing.T) {
 		{rule: "STS-10", caller: "web", in: layered{trust: true, identity: []string{allowAll}, resource: grantTo(account)}, action: "sts:AssumeRoleWithWebIdentity", resource: "arn:aws:iam::111122223333:role/r", want: "-trust"},
 		{rule: "IAMP-3", caller: "service", in: layered{trust: true, resource: grantTo(`{"Service":"codebuild.amazonaws.com"}`)}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "+trust"},
 
+		{rule: "STS-10", caller: "web", in: layered{trust: true, resource: grantTo(`{"Federated":"arn:aws:iam::111122223333:oidc-provider/other"}`)}, action: "sts:AssumeRoleWithWebIdentity", resource: "arn:aws:iam::111122223333:role/r", want: "-trust"},
+		{rule: "IAMP-3", caller: "web", in: layered{trust: true, resource: grantTo(`{"Federated":"arn:aws:iam::111122223333:oidc-provider/token.example"}`), scp: [][]string{{nothing}}}, action: "sts:AssumeRoleWithWebIdentity", resource: "arn:aws:iam::111122223333:role/r", want: "+trust"},
+		{rule: "IAMP-3", caller: "web", in: layered{trust: true, resource: grantTo(`{"Federated":"arn:aws:iam::111122223333:oidc-provider/token.example"}`), rcp: [][]string{{nothing}}}, action: "sts:AssumeRoleWithWebIdentity", resource: "arn:aws:iam::111122223333:role/r", want: "-rcp"},
+		{rule: "STS-7", caller: "session", in: layered{trust: true, resource: grantTo(role), boundary: other}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "-boundary"},
+		{rule: "STS-7", caller: "session", in: layered{trust: true, resource: grantTo(role), session: other}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "-session"},
+		{rule: "STS-7", caller: "session", in: layered{trust: true, resource: grantTo(session), session: other}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "+trust"},
+		{rule: "STS-7", caller: "user", in: layered{trust: true, resource: grantTo(user), identity: []string{`{"Statement":{"Effect":"Deny","Action":"sts:*","Resource":"*"}}`}}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "!identity"},
+		{rule: "STS-7", caller: "user", in: layered{trust: true, identity: []string{allowAll}, resource: grantTo(account), scp: [][]string{{allowPull}}}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "-scp"},
+		{rule: "STS-7", caller: "service", in: layered{trust: true, identity: []string{allowAll}, resource: grantTo(account)}, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/r", want: "-trust"},
+		{rule: "STS-7", caller: "user", in: layered{trust: true, identity: []string{allowAll}, resource: `{"Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}}`}, action: "sts:TagSession", resource: "arn:aws:iam::111122223333:role/r", want: "-trust"},
+
+		// Unique ids: a user made again under the old name is somebody else; conditions by name still meet them.
+		{rule: "IAMP-2.1", caller: "user", in: layered{resource: grantTo(`{"AWS":"AIDAANNANNANNANNANNAN"}`)}, want: "+resource"},
+		{rule: "IAMP-2.1", caller: "deleted", in: layered{resource: grantTo(`{"AWS":"AIDAANNANNANNANNANNAN"}`)}, want: "-identity"},
+		{rule: "IAMP-2.1", caller: "deleted", context: values{"aws:principalarn": one("arn:aws:iam::111122223333:user/dev/ann")}, in: layered{resource: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:user/dev/ann"}}}}`}, want: "+resource"},
+		{rule: "IAMP-2.1", caller: "session", in: layered{resource: grantTo(`{"AWS":"AROABUILDERBUILDERBUI"}`), session: other}, want: "-session"},
+		{rule: "IAMP-2.1", caller: "federated", in: layered{resource: grantTo(`{"AWS":"AIDAANNANNANNANNANNAN"}`)}, want: "+resource"},
+
+		// NotPrincipal: Allow lets everybody else in, strangers and nobody in particular too.
+		{rule: "IAMP-2.1", caller: "anonymous", in: layered{resource: `{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"111122223333"},"Action":"*"}}`}, want: "+resource"},
+		{rule: "IAMP-2.1", caller: "user", in: layered{resource: `{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"111122223333"},"Action":"*"}}`}, want: "-identity"},
+		{rule: "IAMP-2.1", caller: "session", in: layered{identity: pull, boundary: pull, resource: `{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::111122223333:role/ci/builder"},"Action":"*"}}`}, want: "!resource"},
+		{rule: "IAMP-2.1", caller: "stranger", in: layered{identity: pull, boundary: pull, resource: `{"Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"777788889999"},"Action":"*"}]}`}, want: "!resource"},
+
+		// GetFederationToken.
+		{rule: "IAMP-3", caller: "federated", in: layered{identity: pull, resource: grantTo(account)}, want: "-session"},
+		{rule: "IAMP-3", caller: "federated", account: "999900001111", in: layered{identity: pull, resource: grantTo(federated)}, want: "-session"},
+		{rule: "IAMP-3", caller: "federated", account: "999900001111", in: layered{identity: pull, session: pull, resource: grantTo(federated)}, want: "+resource"},
+		{rule: "IAMP-3", caller: "federated", in: layered{session: pull}, want: "-identity"},
+
+		// Root: SCPs and RCPs bind it, resource policies deny it, and it needs no Allow of its own.
+		{rule: "IAMP-3", caller: "root", in: layered{scp: [][]string{{allowIAM}}}, want: "-scp"},
+		{rule: "IAMP-3", caller: "root", in: layered{rcp: [][]string{{allowAll, denyPull}}}, want: "!rcp"},
+		{rule: "IAMP-3", caller: "root", in: layered{boundary: []string{}}, want: "+identity"},
+		{rule: "H84", caller: "root", account: "999900001111", in: layered{resource: denyTo(`"*"`)}, action: "ecr:SetRepositoryPolicy", want: "!resource"},
+		{rule: "H84", caller: "root", in: layered{resource: denyTo(`"*"`)}, action: "ecr:DeleteRepository", want: "!resource"},
+
+		// Actions without resource.
+		{rule: "IAMP-2", caller: "user", in: layered{resource: grantTo(`"*"`)}, action: "ecr:DescribeRegistry", resource: "*", want: "-identity"},
+		{rule: "IAMP-2", caller: "user", in: layered{identity: []string{`{"Statement":{"Effect":"Allow","Action":"*","NotResource":"arn:aws:s3:::b"}}`}}, action: "ecr:DescribeRegistry", resource: "*", want: "+identity"},
+		{rule: "IAMP-2", caller: "user", in: layered{identity: []string{allowAll}, scp: [][]string{{`{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:ecr:*:*:*"}}`}}}, action: "ecr:DescribeRegistry", resource: "*", want: "-scp"},
+
 		// What needs no Allow.
+		{rule: "IAMP-3", caller: "user", in: layered{boundary: []string{}}, action: "sts:GetSessionToken", resource: "*", want: "+identity"},
+		{rule: "IAMP-3", caller: "anonymous", in: layered{resource: nothing}, action: "sts:GetCallerIdentity", resource: "*", want: "-resource"},
 		{rule: "STS-5", caller: "user", in: layered{identity: []string{`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`}, scp: [][]string{{nothing}}}, action: "sts:GetCallerIdentity", resource: "*", want: "+identity"},
 		{rule: "IAMP-3", caller: "user", in: layered{}, action: "sts:GetSessionToken", resource: "*", want: "+identity"},
 		{rule: "IAMP-3", caller: "user", in: layered{identity: []string{`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`}}, action: "sts:GetSessionToken", resource: "*", want: "!identity"},
