@@ -64,7 +64,9 @@ const (
 	InvalidInput            Code = "InvalidInput"
 	UnmodifiableEntity      Code = "UnmodifiableEntity"
 	PackedPolicyTooLarge    Code = "PackedPolicyTooLarge"
-	PolicyEvaluation        Code = "PolicyEvaluation" // a stored policy cannot be evaluated (IAM-9)
+	PolicyEvaluation        Code = "PolicyEvaluation"        // a stored policy cannot be evaluated (IAM-9)
+	PasswordPolicyViolation Code = "PasswordPolicyViolation" // a new password is not what the account asks for
+	InvalidUserType         Code = "InvalidUserType"         // only a user can do this, and the caller is none
 
 	// Tokens of identity providers (STS-10).
 	InvalidIdentityToken        Code = "InvalidIdentityToken"        // no token, of nobody known, for somebody else, or not signed by whom it names
@@ -122,6 +124,7 @@ func Codes() []Code {
 		ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound, LayerInaccessible,
 		LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
 		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge, PolicyEvaluation,
+		PasswordPolicyViolation, InvalidUserType,
 		InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
 		AlreadyInOrganization, OrganizationsNotInUse, OrganizationNotEmpty, RootNotFound, OrganizationalUnitNotFound, OrganizationalUnitAlreadyExists,
 		OrganizationalUnitNotEmpty, ParentNotFound, ChildNotFound, TargetNotFound, SourceParentNotFound, DestinationParentNotFound, AccountNotFound,

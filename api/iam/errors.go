@@ -31,6 +31,8 @@ func exceptions() awswire.Table {
 		fault.InvalidInput:            "InvalidInputException",
 		fault.UnmodifiableEntity:      "UnmodifiableEntityException",
 		fault.PolicyEvaluation:        "PolicyEvaluationException",
+		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
+		fault.InvalidUserType:         "InvalidUserTypeException",
 	}
 	for _, code := range fault.Codes() {
 		if t[code] == "" {

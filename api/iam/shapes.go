@@ -82,10 +82,14 @@ func showBoundary(arn string) *types.AttachedPermissionsBoundary {
 }
 
 func showUser(u *directory.User) *types.User {
-	return &types.User{
+	shown := &types.User{
 		UserId: aws.String(u.ID), UserName: aws.String(u.Name), Path: aws.String(u.Path), Arn: aws.String(u.ARN), CreateDate: aws.Time(u.Created),
 		PermissionsBoundary: showBoundary(u.Boundary), Tags: showOptionalTags(u.Tags),
 	}
+	if !u.PasswordUsed.IsZero() {
+		shown.PasswordLastUsed = aws.Time(u.PasswordUsed)
+	}
+	return shown
 }
 
 func showGroup(g *directory.Group) *types.Group {
@@ -154,4 +158,8 @@ func showNewKey(k *directory.AccessKey) *types.AccessKey {
 
 func showKey(k *directory.AccessKey) types.AccessKeyMetadata {
 	return types.AccessKeyMetadata{UserName: optional(k.UserName), AccessKeyId: aws.String(k.ID), Status: keyStatus(k.Active), CreateDate: aws.Time(k.Created)}
+}
+
+func showLoginProfile(p *directory.LoginProfile) *types.LoginProfile {
+	return &types.LoginProfile{UserName: aws.String(p.UserName), CreateDate: aws.Time(p.Created), PasswordResetRequired: p.ResetRequired}
 }

@@ -74,7 +74,7 @@ func TestEveryOperationAuthorises(t *testing.T) {
 				"Action": {op.Name}, "Version": {"2010-05-08"}, "UserName": {user}, "GroupName": {name}, "RoleName": {name}, "PolicyName": {"p"},
 				"PolicyArn": {"arn:aws:iam::111222333444:policy/" + name}, "PolicyDocument": {document}, "AssumeRolePolicyDocument": {trust}, "VersionId": {"v1"},
 				"AccessKeyId": {ann.ID}, "Status": {"Inactive"}, "PermissionsBoundary": {"arn:aws:iam::aws:policy/AdministratorAccess"}, "Description": {"x"},
-				"AccountAlias": {"vendor"}, "InstanceProfileName": {name}, "AWSServiceName": {"ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/ecr.amazonaws.com/AWSServiceRoleForECRTemplate/AAAA"},
+				"AccountAlias": {"vendor"}, "Password": {"a good Password 1"}, "OldPassword": {"a guess"}, "NewPassword": {"a good Password 1"}, "InstanceProfileName": {name}, "AWSServiceName": {"ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/ecr.amazonaws.com/AWSServiceRoleForECRTemplate/AAAA"},
 				"PolicySourceArn": {"arn:aws:iam::111222333444:user/" + user}, "PolicyInputList.member.1": {document}, "ActionNames.member.1": {"ecr:BatchGetImage"}, "OpenIDConnectProviderArn": {"arn:aws:iam::111222333444:oidc-provider/" + name}, "Url": {"https://new.example.com"},
 				"ClientID": {"x"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
 			}

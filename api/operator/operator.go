@@ -42,6 +42,8 @@ func Errors() awswire.Table {
 		fault.InvalidInput:        "InvalidInputException",
 		fault.InvalidParameter:    "InvalidInputException",
 		fault.Unavailable:         "ServiceUnavailableException",
+
+		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
 	}
 }
 

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -10,6 +17,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -31,7 +40,7 @@ func TestScripts(t *testing.T) {
 			l.Close()
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "mode": mode, "keep": keep},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "mode": mode, "keep": keep, "operator": operator},
 	})
 }
 
@@ -58,6 +67,37 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := info.Mode().Perm().String(); (got == args[1]) == neg {
 		ts.Fatalf("%s has mode %s", args[0], got)
+	}
+}
+
+// operator CREDENTIALS[@PROFILE] OPERATION [MEMBER=VALUE …] makes a call of IAM, or of STS for GetCallerIdentity, and prints the answer.
+func operator(ts *testscript.TestScript, neg bool, args []string) {
+	file, profile, _ := strings.Cut(args[0], "@")
+	p, err := config.LoadSharedConfigProfile(context.Background(), cmp.Or(profile, "default"), func(o *config.LoadSharedConfigOptions) {
+		o.CredentialsFiles, o.ConfigFiles = []string{ts.MkAbs(file)}, []string{}
+	})
+	ts.Check(err)
+	service, form := "iam", url.Values{"Action": {args[1]}, "Version": {"2010-05-08"}}
+	if args[1] == "GetCallerIdentity" {
+		service, form["Version"] = "sts", []string{"2011-06-15"}
+	}
+	for _, member := range args[2:] {
+		name, value, _ := strings.Cut(member, "=")
+		form.Set(name, value)
+	}
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("AWS_ENDPOINT_URL")+"/", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	sum := sha256.Sum256([]byte(form.Encode()))
+	ts.Check(v4.NewSigner().SignHTTP(context.Background(), p.Credentials, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
+	if (resp.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s: %s %s", args[1], resp.Status, answer)
 	}
 }
 

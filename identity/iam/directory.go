@@ -26,6 +26,7 @@ type Directory struct {
 	log     *audit.Log
 	options Options
 	seals   *seals
+	stretch *stretcher
 	managed *awsManaged
 	epoch   *sql.Epoch // key: account id
 	// organization finds the membership of an account; nil without organizations.
@@ -90,7 +91,7 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Director
 		}
 	}
 	d := &Directory{
-		db: db, log: log, options: o, epoch: db.Epoch("identity"),
+		db: db, log: log, options: o, stretch: newStretcher(), epoch: db.Epoch("identity"),
 		credentials: otter.Must(&otter.Options[string, *credential]{MaximumSize: mostCredentials}),
 		passwords: otter.Must(&otter.Options[string, *claims]{
 			MaximumWeight: mostPasswords, Weigher: func(password string, _ *claims) uint32 { return uint32(len(password)) + 1024 },

@@ -161,8 +161,8 @@ func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	return err
 }
 
-// issuerStands is ErrNoRows unless the credential that a session falls with still stands: an access key of the owner that is active. A further kind of
-// issuer, such as a sign-in that falls with its password, is a further prefix here; what takes it away must change the epoch of the account.
+// issuerStands is ErrNoRows unless the credential that a session falls with still stands: an access key of the owner that is active, or the
+// password that it was begun with. A further kind of issuer is a further prefix here; what takes it away must change the epoch of the account.
 func issuerStands(tx *sql.Tx, owner, issuer string) error {
 	switch {
 	case issuer == "":
@@ -172,6 +172,9 @@ func issuerStands(tx *sql.Tx, owner, issuer string) error {
 		if err := tx.Row(`SELECT active FROM iam_access_key WHERE id = $1 AND owner = $2`, sql.Args(issuer, owner), &active); err != nil || active {
 			return err
 		}
+	case strings.HasPrefix(issuer, loginIssuer):
+		var one int64
+		return tx.Row(`SELECT 1 FROM iam_login WHERE owner = $1 AND generation = $2`, sql.Args(owner, generationOf(issuer)), &one)
 	}
 	return sql.ErrNoRows
 }

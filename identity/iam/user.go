@@ -13,8 +13,9 @@ import (
 type User struct {
 	ID, Account, Name, Path, ARN string
 	Created                      time.Time
-	Boundary                     string // ARN of the permissions boundary; "" without; not in lists
-	Tags                         []Tag  // not in lists
+	PasswordUsed                 time.Time // the last sign-in by password; zero if never; not in lists
+	Boundary                     string    // ARN of the permissions boundary; "" without; not in lists
+	Tags                         []Tag     // not in lists
 }
 
 func (e *entity) user() *User {
@@ -111,7 +112,14 @@ func (d *Directory) User(ctx context.Context, name string) (*User, error) {
 	}
 	u := e.user()
 	err = d.db.View(ctx, func(tx *sql.Tx) (err error) {
-		u.Boundary, u.Tags, err = d.boundaryAndTags(tx, e)
+		if u.Boundary, u.Tags, err = d.boundaryAndTags(tx, e); err != nil {
+			return err
+		}
+		var used int64
+		err = tx.Row(`SELECT password_used FROM iam_user WHERE id = $1`, sql.Args(e.id), &used)
+		if used != 0 {
+			u.PasswordUsed = sql.Time(used)
+		}
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -214,6 +222,7 @@ func (d *Directory) DeleteUser(ctx context.Context, name string) error {
 			return err
 		}
 		for _, c := range []struct{ query, message string }{
+			{`SELECT COUNT(*) FROM iam_login WHERE owner = $1`, "Cannot delete entity, must delete login profile first."},
 			{`SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, "Cannot delete entity, must delete access keys first."},
 			{`SELECT COUNT(*) FROM iam_membership WHERE user_id = $1`, "Cannot delete entity, must remove users from group first."},
 		} {
