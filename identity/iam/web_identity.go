@@ -76,11 +76,10 @@ func (d *Directory) AssumeRoleWithWebIdentity(ctx context.Context, in AssumeRole
 	if err != nil {
 		return nil, err
 	}
-	ask := &AssumeRole{Policy: in.Policy, PolicyARNs: in.PolicyARNs}
-	if session.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, ask); err != nil {
+	if session.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, in.Policy, in.PolicyARNs); err != nil {
 		return nil, err
 	}
-	packed, err := packedPercent(ask, session)
+	packed, err := packedPercent(session, in.PolicyARNs)
 	if err != nil {
 		return nil, err
 	}
