@@ -308,4 +308,3 @@ func TestInvitations_ORG17(t *testing.T) {
 		t.Errorf("an account that was removed from the organization is gone: %v", err)
 	}
 }
-

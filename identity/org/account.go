@@ -150,7 +150,8 @@ func (o *Organizations) CloseAccount(ctx context.Context, id string) error {
 	}, id)
 }
 
-// RemoveAccount takes a member account out of the organization, to stand alone (ORG-17). Faults: AccountNotFound, ManagementAccountCannotLeave.
+// RemoveAccount takes a member account out of the organization, to stand alone (ORG-17). Faults: AccountNotFound, ManagementAccountCannotLeave,
+// ConstraintViolation for a delegated administrator.
 func (o *Organizations) RemoveAccount(ctx context.Context, id string) error {
 	f, err := o.enter(ctx, access{action: "RemoveAccountFromOrganization", targets: []string{id}})
 	if err != nil {
@@ -159,7 +160,8 @@ func (o *Organizations) RemoveAccount(ctx context.Context, id string) error {
 	return o.leave(ctx, f, id, "You can't remove a management account from an organization.")
 }
 
-// LeaveOrganization takes the caller's own account out of its organization (ORG-17). Faults: OrganizationsNotInUse, ManagementAccountCannotLeave.
+// LeaveOrganization takes the caller's own account out of its organization (ORG-17). Faults: OrganizationsNotInUse, ManagementAccountCannotLeave,
+// ConstraintViolation for a delegated administrator.
 func (o *Organizations) LeaveOrganization(ctx context.Context) error {
 	f, err := o.enter(ctx, access{action: "LeaveOrganization", by: members})
 	if err != nil {
@@ -175,6 +177,10 @@ func (o *Organizations) leave(ctx context.Context, f *Organization, id, refusal 
 		}
 		if id == f.Management {
 			return fault.New(fault.ManagementAccountCannotLeave, "%s", refusal)
+		}
+		if ok, err := f.administers(tx, id); err != nil || ok {
+			return orElse(err, violation("CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG",
+				"You can't remove an account that is a delegated administrator from the organization. Deregister it first."))
 		}
 		if err := o.end(tx, f.ID, id); err != nil {
 			return err

@@ -171,10 +171,8 @@ func (o *Organizations) DelegatedServices(ctx context.Context, account string, p
 
 // DelegatedAdministrator is an account that administers services for its organization.
 type DelegatedAdministrator struct {
-	ID, ARN, Name, Email string
-	State                iam.AccountState
-	Method               string // how it came into the organization: INVITED, CREATED
-	Joined, Since        time.Time
+	Account
+	Since time.Time
 }
 
 // DelegatedAdministrators returns a page of the accounts that administer a service, "" for any, by id (ORG-22). Faults: InvalidInput.
@@ -190,17 +188,29 @@ func (o *Organizations) DelegatedAdministrators(ctx context.Context, service str
 	if service != "" && !integrates(service) {
 		return nil, "", errUnknownService()
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, `SELECT d.account, i.name, i.email, i.state, a.method, a.joined, MIN(d.enabled) FROM org_delegation d
-			JOIN org_account a ON a.account = d.account JOIN iam_account i ON i.id = d.account
-			WHERE d.organization = $1 AND (d.service = $2 OR $3 = '') AND d.account > $4
-			GROUP BY d.account, i.name, i.email, i.state, a.method, a.joined ORDER BY d.account LIMIT $5`, sql.Args(f.ID, service, service, p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (DelegatedAdministrator, error) {
-		var d DelegatedAdministrator
-		var joined, since int64
-		err := row.Scan(&d.ID, &d.Name, &d.Email, (*string)(&d.State), &d.Method, &joined, &since)
-		d.ARN, d.Joined, d.Since = f.ARNOf(d.ID), sql.Time(joined), sql.Time(since)
-		return d, err
+	var out []DelegatedAdministrator
+	err = o.db.View(ctx, func(tx *sql.Tx) (err error) {
+		out, err = gather(func(scan func(sql.Scanner) error) error {
+			return tx.Rows(`SELECT account, MIN(enabled) FROM org_delegation WHERE organization = $1 AND (service = $2 OR $3 = '') AND account > $4
+				GROUP BY account ORDER BY account LIMIT $5`, sql.Args(f.ID, service, service, p.After, p.limit()+1), scan)
+		}, func(row sql.Scanner) (DelegatedAdministrator, error) {
+			var d DelegatedAdministrator
+			var enabled int64
+			err := row.Scan(&d.ID, &enabled)
+			d.Since = sql.Time(enabled)
+			return d, err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range out { // at most a page
+			account, err := f.account(tx, out[i].ID)
+			if err != nil {
+				return err
+			}
+			out[i].Account = *account
+		}
+		return nil
 	})
 	out, next := cut(p, out, func(d *DelegatedAdministrator) string { return d.ID })
 	return out, next, err

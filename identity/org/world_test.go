@@ -118,7 +118,7 @@ func (w *world) may(ctx context.Context, action, owner string, policies ...strin
 	return ""
 }
 
-// allowed and denied assert what may answers.
+// allowed and denied assert what may answers; text is the end of the refusal before the request's id.
 func (w *world) allowed(refusal string) {
 	w.Helper()
 	if refusal != "" {
@@ -128,7 +128,7 @@ func (w *world) allowed(refusal string) {
 
 func (w *world) denied(refusal, text string) {
 	w.Helper()
-	if refusal == "" || !strings.HasSuffix(refusal, text) {
+	if !strings.HasSuffix(refusal, text+" (request id: r-1)") {
 		w.Errorf("got refusal %q, want one that ends in %q", refusal, text)
 	}
 }
