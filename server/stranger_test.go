@@ -293,13 +293,17 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 	}
 	// Those of Organizations, which write them with capitals.
 	for member, value := range map[string]any{
-		"PolicyId": "p-FullAWSAccess", "TargetId": vendor, "RootId": "r-abcd", "PolicyType": "TAG_POLICY", "Filter": "SERVICE_CONTROL_POLICY", "Type": "SERVICE_CONTROL_POLICY",
+		"PolicyId": "p-FullAWSAccess", "TargetId": vendor, "RootId": "r-abcd", "PolicyType": "TAG_POLICY", "Type": "SERVICE_CONTROL_POLICY",
 		"Name": name, "Description": "x", "Content": anyPolicy, "AccountId": vendor, "ServicePrincipal": "ssm.amazonaws.com", "ResourceId": vendor,
 		"Tags": []map[string]string{{"Key": "k", "Value": "v"}}, "TagKeys": []string{"k"},
 		"ParentId": "r-abcd", "ChildId": vendor, "ChildType": "ACCOUNT", "OrganizationalUnitId": "ou-abcd-abcdefgh", "SourceParentId": "r-abcd",
 		"DestinationParentId": "ou-abcd-abcdefgh", "Email": name + "@example.com", "AccountName": name, "CreateAccountRequestId": "car-abcdefgh", "HandshakeId": "h-abcdefgh",
+		"Target": map[string]string{"Id": "nobody@example.com", "Type": "EMAIL"},
 	} {
 		members[member] = value
+	}
+	if strings.HasPrefix(operation, "ListPolicies") { // the lists of handshakes have another of this name
+		members["Filter"] = "SERVICE_CONTROL_POLICY"
 	}
 	if operation != "UntagResource" {
 		members["tags"] = []map[string]string{{"Key": "k", "Value": "v"}}
