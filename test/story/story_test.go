@@ -51,6 +51,41 @@ func TestStory(t *testing.T) {
 	script(t, "story", append(e.Env(""), "AWSCLI="+awscli), map[string]string{"docker": e.Client})
 }
 
+// A platform team shares with an organizational unit, and a security team sets guard-rails.
+func TestOrganization(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "organization", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// A production account pulls through a role of another account.
+func TestCrossAccountRole(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "role", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// A build service acts for its customers, and for nobody else.
+func TestService(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "service", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// Somebody is refused, and finds out why.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "explain", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// A person signs in with a password.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	awscli := need(t, "aws")
+	script(t, "login", []string{"AWSCLI=" + awscli}, nil)
+}
+
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
@@ -244,19 +279,24 @@ func field(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], text)
 }
 
-// profile NAME adds the access key that the last command printed (id and secret, as text) to the credentials file.
+// profile NAME adds the access key that the last command printed (id, secret and perhaps session token, as text) to the credentials file; of two profiles of
+// one name the last counts.
 func profile(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: profile NAME")
 	}
 	key := strings.Fields(ts.ReadFile("stdout"))
-	if len(key) != 2 {
+	if len(key) != 2 && len(key) != 3 {
 		ts.Fatalf("no access key was printed: %q", key)
 	}
 	f, err := os.OpenFile(ts.Getenv("AWS_SHARED_CREDENTIALS_FILE"), os.O_APPEND|os.O_WRONLY, 0)
 	ts.Check(err)
 	_, err = fmt.Fprintf(f, "\n[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n", args[0], key[0], key[1])
 	ts.Check(err)
+	if len(key) == 3 {
+		_, err = fmt.Fprintf(f, "aws_session_token = %s\n", key[2])
+		ts.Check(err)
+	}
 	ts.Check(f.Close())
 }
 
