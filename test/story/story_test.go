@@ -72,6 +72,13 @@ func TestService(t *testing.T) {
 	script(t, "service", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// A pipeline works without long-lived keys, by the tokens of an identity provider.
+func TestWebIdentity(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "web-identity", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 // Somebody is refused, and finds out why.
 func TestExplain(t *testing.T) {
 	t.Parallel()
@@ -169,6 +176,7 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte("#!/bin/sh\nexec \"$AWSCLI\" ${AWS_ENDPOINT_URL:+--endpoint-url \"$AWS_ENDPOINT_URL\"} \"$@\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	var provider issuer
 	testscript.Run(t, testscript.Params{
 		Files:               []string{filepath.Join("testdata", name+".txtar")},
 		RequireExplicitExec: true,
@@ -198,6 +206,8 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 			"hosts":   hosts,
 			"layout":  layout,
 			"request": request,
+			"issuer":  provider.start,
+			"token":   provider.token,
 			// start-docker HOSTS CA starts an engine that sees this as /etc/hosts and trusts only these authorities.
 			"start-docker": func(ts *testscript.TestScript, _ bool, args []string) {
 				if len(args) != 2 {
