@@ -22,10 +22,19 @@ func (o *Organizations) enterService(ctx context.Context, action, service string
 	if err != nil {
 		return nil, err
 	}
-	if !integrates(service) {
-		return nil, errUnknownService()
+	return f, o.knows(ctx, service)
+}
+
+// knows fails unless a service principal is one that AWS lists as working with organizations, or one that is registered in this installation.
+func (o *Organizations) knows(ctx context.Context, service string) error {
+	if slices.Contains(integrated(), service) {
+		return nil
 	}
-	return f, nil
+	n := 0
+	if err := o.db.Row(ctx, `SELECT COUNT(*) FROM iam_service WHERE name = $1`, sql.Args(service), &n); err != nil || n > 0 {
+		return err
+	}
+	return invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "You specified an unrecognized service principal.")
 }
 
 // EnableServiceAccess lets a service act in all accounts of the organization; one that may already, stays (ORG-22). Faults: InvalidInput.
@@ -185,8 +194,10 @@ func (o *Organizations) DelegatedAdministrators(ctx context.Context, service str
 	if err != nil {
 		return nil, "", err
 	}
-	if service != "" && !integrates(service) {
-		return nil, "", errUnknownService()
+	if service != "" {
+		if err := o.knows(ctx, service); err != nil {
+			return nil, "", err
+		}
 	}
 	var out []DelegatedAdministrator
 	err = o.db.View(ctx, func(tx *sql.Tx) (err error) {
@@ -216,15 +227,7 @@ func (o *Organizations) DelegatedAdministrators(ctx context.Context, service str
 	return out, next, err
 }
 
-func errUnknownService() error {
-	return invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "You specified an unrecognized service principal.")
-}
-
-// integrates reports whether a service principal is one that works with organizations: those that AWS lists.
-func integrates(service string) bool {
-	return slices.Contains(integrated(), service)
-}
-
+// integrated are the services that AWS lists as working with organizations, and those of them that concern a registry.
 func integrated() []string {
 	return []string{
 		"access-analyzer.amazonaws.com", "account.amazonaws.com", "appstream.amazonaws.com", "application-signals.cloudwatch.amazonaws.com", "auditmanager.amazonaws.com",

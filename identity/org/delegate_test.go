@@ -174,7 +174,7 @@ func TestDelegatedAdministrators_ORG22(t *testing.T) {
 		w.refused(w.orgs.RegisterDelegatedAdministrator(m, manager, "ssm.amazonaws.com"), fault.ConstraintViolation,
 			"You cannot register master account/yourself as delegated administrator for your organization.")
 		w.refused(w.orgs.RegisterDelegatedAdministrator(m, stranger, "ssm.amazonaws.com"), fault.AccountNotFound, "You specified an account that doesn't exist.")
-		w.refused(w.orgs.RegisterDelegatedAdministrator(m, member, "moto.amazonaws.com"), fault.InvalidInput, "You specified an unrecognized service principal.")
+		w.refused(w.orgs.RegisterDelegatedAdministrator(m, member, "builder.amazonaws.com"), fault.InvalidInput, "You specified an unrecognized service principal.")
 		w.refused(w.orgs.DeregisterDelegatedAdministrator(m, member, "config.amazonaws.com"), fault.AccountNotRegistered,
 			"The provided account is not a registered delegated administrator for your organization.")
 		w.refused(w.orgs.DeregisterDelegatedAdministrator(m, stranger, "ssm.amazonaws.com"), fault.AccountNotFound, "")
@@ -205,7 +205,11 @@ func TestDelegatedAdministrators_ORG22(t *testing.T) {
 
 		w.ok(w.orgs.EnableServiceAccess(m, "ssm.amazonaws.com"))
 		w.ok(w.orgs.EnableServiceAccess(m, "ssm.amazonaws.com"))
-		w.refused(w.orgs.EnableServiceAccess(m, "moto.amazonaws.com"), fault.InvalidInput, "You specified an unrecognized service principal.")
+		w.refused(w.orgs.EnableServiceAccess(m, "builder.amazonaws.com"), fault.InvalidInput, "You specified an unrecognized service principal.")
+		_, _, err = w.dir.CreateService(m, "builder.amazonaws.com") // one of this installation's own
+		w.ok(err)
+		w.ok(w.orgs.EnableServiceAccess(m, "builder.amazonaws.com"))
+		w.ok(w.orgs.DisableServiceAccess(m, "builder.amazonaws.com"))
 		trusted, _, err := w.orgs.ServiceAccess(m, org.Page{})
 		w.ok(err)
 		if len(trusted) != 1 || trusted[0].Principal != "ssm.amazonaws.com" || !trusted[0].Enabled.Equal(w.now) {
