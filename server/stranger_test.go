@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/server"
 )
 
 const (
@@ -39,10 +42,12 @@ type guarded struct {
 	stranger *berthtest.Account
 	image    *berthtest.Image
 	upload   string
+	behind   atomic.Int64 // nanoseconds by which the server's clock is slow
 }
 
 func guard(t *testing.T) *guarded {
-	g := &guarded{Server: berthtest.Start(t), image: berthtest.NewImage([]byte("a layer"))}
+	g := &guarded{image: berthtest.NewImage([]byte("a layer"))}
+	g.Server = berthtest.StartWith(t, server.Options{Now: func() time.Time { return time.Now().Add(-time.Duration(g.behind.Load())) }})
 	g.vendor, g.stranger = g.Account(t, vendor), g.Account(t, "555666777888")
 	ctx, vendorIAM := t.Context(), g.vendor.IAM()
 	if _, err := g.vendor.ECR(region).CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")}); err != nil {
@@ -129,18 +134,7 @@ func (g *guarded) state(t *testing.T) string {
 func TestStrangersAtEveryRoute(t *testing.T) {
 	g := guard(t)
 	before := g.state(t)
-	digest, manifest := g.image.Digest(), string(g.image.Manifest)
-	blob := "/blobs/" + berthtest.Digest(g.image.Layers[0])
-	upload := strings.TrimPrefix(g.upload, there)
-	routes := []struct{ method, path, body string }{
-		{"GET", "/tags/list", ""}, {"GET", "/referrers/" + digest, ""},
-		{"GET", "/manifests/1", ""}, {"HEAD", "/manifests/1", ""}, {"GET", "/manifests/" + digest, ""}, {"HEAD", "/manifests/" + digest, ""},
-		{"PUT", "/manifests/2", manifest}, {"PUT", "/manifests/" + digest, manifest}, {"DELETE", "/manifests/1", ""}, {"DELETE", "/manifests/" + digest, ""},
-		{"GET", blob, ""}, {"HEAD", blob, ""},
-		{"POST", "/blobs/uploads/", ""}, {"POST", "/blobs/uploads/?digest=" + berthtest.Digest([]byte("x")), "x"},
-		{"POST", "/blobs/uploads/?mount=" + berthtest.Digest(g.image.Layers[0]) + "&from=app", ""},
-		{"GET", upload, ""}, {"PATCH", upload, "x"}, {"PUT", upload + "?digest=" + berthtest.Digest([]byte("x")), "x"}, {"DELETE", upload, ""},
-	}
+	routes, blob := g.routes(), "/blobs/"+berthtest.Digest(g.image.Layers[0])
 	type visitor struct{ name, login, arn, reason string }
 	visitors := []visitor{
 		{"nobody", "", "", ""},
@@ -199,6 +193,22 @@ func TestStrangersAtEveryRoute(t *testing.T) {
 	g.Pull(t, g.vendor.Login(t, region), there, "1", g.image)
 }
 
+// routes are those of the registry interface behind a repository's name, but for deleting a blob, which is no operation for anybody.
+func (g *guarded) routes() []struct{ method, path, body string } {
+	digest, manifest := g.image.Digest(), string(g.image.Manifest)
+	blob := "/blobs/" + berthtest.Digest(g.image.Layers[0])
+	upload := strings.TrimPrefix(g.upload, there)
+	return []struct{ method, path, body string }{
+		{"GET", "/tags/list", ""}, {"GET", "/referrers/" + digest, ""},
+		{"GET", "/manifests/1", ""}, {"HEAD", "/manifests/1", ""}, {"GET", "/manifests/" + digest, ""}, {"HEAD", "/manifests/" + digest, ""},
+		{"PUT", "/manifests/2", manifest}, {"PUT", "/manifests/" + digest, manifest}, {"DELETE", "/manifests/1", ""}, {"DELETE", "/manifests/" + digest, ""},
+		{"GET", blob, ""}, {"HEAD", blob, ""},
+		{"POST", "/blobs/uploads/", ""}, {"POST", "/blobs/uploads/?digest=" + berthtest.Digest([]byte("x")), "x"},
+		{"POST", "/blobs/uploads/?mount=" + berthtest.Digest(g.image.Layers[0]) + "&from=app", ""},
+		{"GET", upload, ""}, {"PATCH", upload, "x"}, {"PUT", upload + "?digest=" + berthtest.Digest([]byte("x")), "x"}, {"DELETE", upload, ""},
+	}
+}
+
 // exceptions are what one may do without permission, and why.
 var exceptions = map[string]string{
 	"sts:GetCallerIdentity": "it needs no permission, and an explicit deny does not stop it (STS-5)",
@@ -232,19 +242,22 @@ func TestStrangersAtEveryOperation(t *testing.T) {
 	}
 }
 
-func (g *guarded) knock(t *testing.T, m *awswire.Model, op *awswire.Operation, name string) {
-	operation, signing, prefix, body := op.Name, m.SigningName, m.TargetPrefix, ""
-	at, where := signing+":"+operation+" of "+name, region
-	if prefix == "" {
-		where = "us-east-1"
-		body = g.form(m.Version, operation, name)
+// ask calls an operation of a service as c, with everything in it that could be asked for.
+func (g *guarded) ask(t *testing.T, c *berthtest.Caller, m *awswire.Model, operation, name string) (status int, text string) {
+	where, body := region, ""
+	if m.TargetPrefix == "" {
+		where, body = "us-east-1", g.form(m.Version, operation, name)
 	} else {
 		body = g.json(t, operation, name)
 	}
-	answer := func(c *berthtest.Caller) (int, string) {
-		resp, text := g.Call(t, c, signing, where, prefix, operation, body)
-		return resp.StatusCode, string(text)
-	}
+	resp, answer := g.Call(t, c, m.SigningName, where, m.TargetPrefix, operation, body)
+	return resp.StatusCode, string(answer)
+}
+
+func (g *guarded) knock(t *testing.T, m *awswire.Model, op *awswire.Operation, name string) {
+	operation, signing := op.Name, m.SigningName
+	at := signing + ":" + operation + " of " + name
+	answer := func(c *berthtest.Caller) (int, string) { return g.ask(t, c, m, operation, name) }
 	if op.Unsigned { // what it is given has to prove who calls: a signature is no help, and hinders if it is wrong
 		for who, c := range map[string]*berthtest.Caller{"nobody": nil, "a user without policy": g.nobody, "another account's administrator": g.stranger.Caller} {
 			if status, text := answer(c); status < 400 || !strings.Contains(text, "AccessDenied") && !strings.Contains(text, "InvalidIdentityToken") && !strings.Contains(text, "ThrottlingException") {
@@ -305,6 +318,9 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 	if strings.HasPrefix(operation, "ListPolicies") { // the lists of handshakes have another of this name
 		members["Filter"] = "SERVICE_CONTROL_POLICY"
 	}
+	if strings.HasSuffix(operation, "Service") || strings.HasSuffix(operation, "ServiceKey") || operation == "GetServiceSession" { // of berth's own, on service principals
+		members["name"], members["accessKeyId"] = "codebuild.amazonaws.com", g.vendor.Key
+	}
 	if operation != "UntagResource" {
 		members["tags"] = []map[string]string{{"Key": "k", "Value": "v"}}
 	}
@@ -330,11 +346,15 @@ func (g *guarded) form(version, operation, name string) string {
 		"AccountAlias": {"taken"}, "Tags.member.1.Key": {"k"}, "Tags.member.1.Value": {"v"}, "TagKeys.member.1": {"k"},
 		"RoleArn": {"arn:aws:iam::111222333444:role/" + name}, "RoleSessionName": {"session"},
 		"WebIdentityToken": {"a.forged.token"}, "OpenIDConnectProviderArn": {"arn:aws:iam::111222333444:oidc-provider/" + name}, "Url": {"https://new.example.com"}, "ClientID": {"x"}, "ThumbprintList.member.1": {strings.Repeat("a", 40)},
+		"InstanceProfileName": {name}, "AWSServiceName": {"replication.ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/replication.ecr.amazonaws.com/there/1"},
+		"PolicyInputList.member.1": {anyPolicy}, "PolicySourceArn": {"arn:aws:iam::111222333444:user/" + name}, "ActionNames.member.1": {"ecr:PutImage"},
 		"Password": {"a good Password 1"}, "OldPassword": {"a guess"}, "NewPassword": {"a good Password 1"},
 	}
 	switch operation {
 	case "UpdateAssumeRolePolicy":
 		f.Set("PolicyDocument", serviceTrust)
+	case "GetFederationToken":
+		f.Set("Name", name)
 	case "GetSessionToken", "AssumeRole", "GetCallerIdentity":
 		for key := range f {
 			if !slices.Contains([]string{"Action", "Version", "RoleArn", "RoleSessionName"}, key) {
