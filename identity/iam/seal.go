@@ -13,8 +13,8 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// seals are the keys that secrets and registry passwords are sealed with. A sealed text is the number of its key (8 bytes), a random nonce, and the
-// AES-256-GCM ciphertext, bound to what it belongs to. Random nonces are good for 2^32 seals under one key: a login each second for 136 years.
+// seals are the keys that secrets, session tokens and registry passwords are sealed with. A sealed text is the number of its key (8 bytes), a random nonce,
+// and the AES-256-GCM ciphertext, bound to what it belongs to. Random nonces are good for 2^32 seals under one key: a login or session each second for 136 years.
 type seals struct {
 	newest int64
 	keys   map[int64]cipher.AEAD
