@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,5 +178,39 @@ func TestKeysFromFiles(t *testing.T) {
 		if _, err := oidc.New(o); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
+	}
+}
+
+// A provider that answers slowly holds up a bounded number of calls; the others are told at once to come again.
+func TestFewWaitForOneProvider_H70(t *testing.T) {
+	s := start(t)
+	release := make(chan struct{})
+	s.Override(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		s.Serve(w, r)
+	})
+	text := s.token(nil)
+	var group sync.WaitGroup
+	var good, refused atomic.Int32
+	enough := make(chan struct{})
+	for range 100 {
+		group.Go(func() {
+			switch err := s.verify(text); {
+			case err == nil:
+				good.Add(1)
+			case fault.Is(err, fault.IdentityProviderUnreachable):
+				if refused.Add(1) == 68 { // all who do not wait
+					close(enough)
+				}
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	<-enough
+	close(release)
+	group.Wait()
+	if good.Load() != 32 || refused.Load() != 68 {
+		t.Errorf("%d were let in and %d sent away", good.Load(), refused.Load())
 	}
 }
