@@ -113,6 +113,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		limits:     o.Limits.orDefault(),
 	}
 	g.pulls = newPulls(db, o.OnPull)
+	who.Know(g.resourceOf)
 	return g, nil
 }
 
@@ -186,6 +187,24 @@ func (g *Registry) Open(ctx context.Context, ref Ref, actions ...string) (*Repo,
 // OpenTagging is Open for TagResource and UntagResource, whose policies may look at the tags that the request carries (API-30).
 func (g *Registry) OpenTagging(ctx context.Context, ref Ref, action string, tags []Tag, keys []string) (*Repo, error) {
 	return g.open(ctx, ref, tagMap(tags), keys, action)
+}
+
+// resourceOf is a repository as policies see it, for those who explain decisions. One that does not exist has neither policy nor tags, so that the answer is the same
+// as that of Open. What is no repository is nil.
+func (g *Registry) resourceOf(ctx context.Context, a arn.ARN) (*iam.Resource, error) {
+	name, ok := strings.CutPrefix(a.Resource, "repository/")
+	if a.Service != "ecr" || !ok || !arn.IsAccount(a.Account) {
+		return nil, nil
+	}
+	ref := Ref{Account: a.Account, Region: a.Region, Name: name}
+	repo, err := g.find(ctx, ref)
+	if fault.Is(err, fault.RepositoryNotFound) || fault.Is(err, fault.NameInvalid) {
+		return &iam.Resource{ARN: ref.ARN(), Account: ref.Account}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &repo.resource, nil
 }
 
 func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]string, tagKeys []string, actions ...string) (*Repo, error) {

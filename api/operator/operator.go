@@ -2,7 +2,8 @@
 // other, so that `berth account create` and `berth audit` work with the caller's AWS credentials against a running server.
 //
 // Its actions (berth:CreateAccount …) are on no resource and belong to the first account of the installation: identity policies of that account grant them,
-// and callers of other accounts have nobody who could.
+// and callers of other accounts have nobody who could. Those that tell an account of what is its own (berth:Explain, berth:LookUpAudit, berth:WhoCan) are given by
+// each account to its own users.
 package operator
 
 import (

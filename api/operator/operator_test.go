@@ -114,6 +114,7 @@ func TestCreateAccount(t *testing.T) {
 func TestOnlyTheFirstAccountOperates(t *testing.T) {
 	s := start(t)
 	operations := map[string]string{"CreateAccount": `{"name":"x"}`, "ListAccounts": `{}`, "LookUpAudit": `{}`}
+	own := map[string]bool{"LookUpAudit": true} // what an account may look at of its own
 	owner := s.As(s.Root(t).Key, s.Root(t).Secret, "")
 	firstAccount := &berthtest.Account{Caller: owner, ID: first}
 	auditor := firstAccount.User(t, "auditor", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"berth:LookUpAudit","Resource":"*"}}`)
@@ -128,7 +129,7 @@ func TestOnlyTheFirstAccountOperates(t *testing.T) {
 			{owner, "", true},
 			{auditor, "arn:aws:iam::111222333444:user/auditor", operation == "LookUpAudit"},
 			{nobody, "arn:aws:iam::111222333444:user/nobody", false},
-			{other.Caller, "arn:aws:iam::999888777666:user/administrator", false},
+			{other.Caller, "arn:aws:iam::999888777666:user/administrator", own[operation]},
 		} {
 			var out any
 			name, message := s.call(t, c.who, operation, in, &out)
@@ -215,5 +216,51 @@ func TestEveryFaultHasAnException(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(fault.Codes()), string(code)) {
 			t.Errorf("%s is no code", code)
 		}
+	}
+}
+
+// An account's auditors look up what the account did and what was done to what it owns; of the latter they do not see the policies and keys of others.
+func TestLookUpAuditOfOneAccount(t *testing.T) {
+	s := start(t)
+	v, other := s.Account(t, "999888777666"), s.Account(t, "555666777888")
+	for _, a := range []*berthtest.Account{v, other} {
+		if _, err := a.ECR("us-east-2").CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := other.User(t, "ann", `{"Version":"2012-10-17","Statement":[{"Sid":"Secret","Effect":"Deny","Action":"ecr:DescribeImages","Resource":"*"}]}`)
+	if _, err := refused.ECR("us-east-2").DescribeImages(t.Context(), &ecr.DescribeImagesInput{RegistryId: aws.String("999888777666"), RepositoryName: aws.String("app")}); err == nil {
+		t.Fatal("it was not refused")
+	}
+	auditor := v.User(t, "auditor", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"berth:LookUpAudit","Resource":"*"}}`)
+	look := func(who *berthtest.Caller, in string) (records []audit.Record) {
+		t.Helper()
+		var out struct{ Records []string }
+		if name, message := s.call(t, who, "LookUpAudit", in, &out); name != "" {
+			t.Fatal(name, message)
+		}
+		for _, line := range out.Records {
+			var r audit.Record
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			records = append(records, r)
+		}
+		return records
+	}
+	for _, r := range look(auditor, `{}`) {
+		if r.Account != "999888777666" && r.Owner != "999888777666" {
+			t.Errorf("it is told of %+v", r)
+		}
+	}
+	denied := look(auditor, `{"repository":"app","decision":"Deny"}`)
+	if len(denied) != 1 || denied[0].Principal != "arn:aws:iam::555666777888:user/ann" || denied[0].Layer != "identity" || denied[0].Policy != "" || denied[0].Statement != "" || denied[0].AccessKeyID != "" {
+		t.Errorf("of a foreign principal it is told %+v", denied)
+	}
+	if all := look(s.Root(t), `{"repository":"app","decision":"Deny"}`); len(all) != 1 || all[0].Policy != "test" || all[0].Statement != "Secret" || all[0].AccessKeyID != refused.Key {
+		t.Errorf("the operator is told %+v", all)
+	}
+	if name, _ := s.call(t, auditor, "LookUpAudit", `{"account":"555666777888"}`, nil); name != "AccessDeniedException" {
+		t.Errorf("another account's records are answered with %q", name)
 	}
 }

@@ -174,7 +174,8 @@ func (c caller) refused(resp *http.Response, answer []byte) error {
 		return fmt.Errorf("%s answered %s: is it a berth?", c.endpoint, resp.Status)
 	}
 	name := told.Type[strings.LastIndexByte(told.Type, '#')+1:]
-	text := fmt.Sprintf("%s (%s, request id %s)", told.Message, name, resp.Header.Get("X-Amzn-Requestid"))
+	id := resp.Header.Get("X-Amzn-Requestid")
+	text := fmt.Sprintf("%s (%s, request id %s)", strings.TrimSuffix(told.Message, " (request id: "+id+")"), name, id)
 	if !c.key.HasKeys() {
 		return errors.New(text)
 	}
@@ -182,9 +183,20 @@ func (c caller) refused(resp *http.Response, answer []byte) error {
 	case "UnrecognizedClientException", "InvalidSignatureException":
 		text += fmt.Sprintf("; access key %s is from %s: is that of this server?", c.key.AccessKeyID, c.key.Source)
 	case "AccessDeniedException":
-		text += "; only the account that the installation began with can be allowed this"
+		if !ownOperation(resp.Request.Header.Get("X-Amz-Target")) {
+			text += "; only the account that the installation began with can be allowed this"
+		}
 	}
 	return errors.New(text)
+}
+
+// ownOperation says of which operations each account has its own part.
+func ownOperation(target string) bool {
+	switch target[strings.IndexByte(target, '.')+1:] {
+	case "Explain", "LookUpAudit", "WhoCan":
+		return true
+	}
+	return false
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)

@@ -109,10 +109,15 @@ func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resou
 			return policy.Decision{}, err
 		}
 	}
-	if settled, ok := c.settled(action); ok {
-		return settled, nil
+	return c.judge(), nil
+}
+
+// judge decides what was gathered.
+func (c *Call) judge() policy.Decision {
+	if settled, ok := c.settled(c.request.Action); ok {
+		return settled
 	}
-	return policy.Evaluate(&c.request, &c.set), nil
+	return policy.Evaluate(&c.request, &c.set)
 }
 
 // gather puts together the request and the policies that have a say in it.

@@ -31,6 +31,8 @@ type Directory struct {
 	epoch   *sql.Epoch // key: account id
 	// organization finds the membership of an account; nil without organizations.
 	organization func(ctx context.Context, account string) (*Membership, error)
+	// resources finds what policies hang on; nil without a registry.
+	resources Resources
 
 	credentials *otter.Cache[string, *credential]     // by access key id
 	passwords   *otter.Cache[string, *claims]         // by registry password

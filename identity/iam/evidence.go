@@ -33,6 +33,7 @@ type (
 		Identity    []keptPolicy      `json:"identity,omitempty"`
 		Boundary    []keptPolicy      `json:"boundary,omitempty"`
 		HasBoundary bool              `json:"hasBoundary,omitempty"`
+		Root        []keptPolicy      `json:"root,omitempty"`
 		Tags        map[string]string `json:"tags,omitempty"`
 	}
 	keptSession struct {
@@ -128,7 +129,7 @@ func (d *Directory) memberPiece(m *member) *audit.Piece {
 	p := m.evidence.piece.Load()
 	if p == nil {
 		k := keeper{d: d}
-		p = k.piece(keptMember{m.account, m.name, m.path, k.policies(m.identity), k.policies(m.boundary), m.hasBoundary, m.tags})
+		p = k.piece(keptMember{m.account, m.name, m.path, k.policies(m.identity), k.policies(m.boundary), m.hasBoundary, k.policies(m.root), m.tags})
 		m.evidence.piece.Store(p)
 	}
 	return p
@@ -191,6 +192,7 @@ func (d *Directory) note(c *Call) {
 	e := &c.Audit.Evidence
 	e.Principal, e.Secure, e.Referer = c.Principal, c.Secure, c.Referer
 	e.RequestTags, e.TagKeys, e.Keys, e.Lists = r.RequestTags, r.TagKeys, r.Keys, r.lists
+	e.ImageTag, e.ImageDigest = c.image.Tag, c.image.Digest
 	e.Caller, e.Session, e.Resource = d.memberPiece(k.member), d.sessionPiece(c.Session), d.resourcePiece(r)
 	e.Callers, e.Owners, e.Sources = d.membershipPiece(k.callers), d.membershipPiece(k.owners), d.membershipPiece(k.sources)
 	e.Endpoint = d.endpointPiece(c.Endpoint)

@@ -28,6 +28,8 @@ type Evidence struct {
 	RequestTags   map[string]string   `json:"requestTags,omitempty"`
 	TagKeys       []string            `json:"tagKeys,omitempty"`
 	Keys          map[string]string   `json:"keys,omitempty"`
+	ImageTag      string              `json:"imageTag,omitempty"`
+	ImageDigest   string              `json:"imageDigest,omitempty"`
 	Lists         map[string][]string `json:"lists,omitempty"`
 }
 

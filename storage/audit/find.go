@@ -156,6 +156,9 @@ func windowOf(id int64) int64 {
 // Request returns the record of a request, nil if the log has none. Of several, such as those of one request that changed two things, it is the one that
 // refused, else the last.
 func (l *Log) Request(ctx context.Context, id string) (*Record, error) {
+	if _, ok := requestTime(id); !ok {
+		return nil, nil
+	}
 	l.Flush(ctx)
 	var found *Record
 	err := l.Find(ctx, Filter{RequestID: id}, func(r *Record) error {

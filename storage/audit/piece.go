@@ -97,15 +97,15 @@ func (w *written) put(id string) {
 // missing are the pieces that the database may not have yet, each once.
 func (l *Log) missing(pieces iter.Seq[*Piece]) []*Piece {
 	var out []*Piece
-	var new map[string]bool
+	var fresh map[string]bool
 	for p := range pieces {
-		if p.body == "" || new[p.id] || l.written.has(p.id) {
+		if p.body == "" || fresh[p.id] || l.written.has(p.id) {
 			continue
 		}
-		if new == nil {
-			new = map[string]bool{}
+		if fresh == nil {
+			fresh = map[string]bool{}
 		}
-		new[p.id] = true
+		fresh[p.id] = true
 		out = append(out, p)
 	}
 	return out
