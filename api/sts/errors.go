@@ -27,6 +27,8 @@ func exceptions() awswire.Table {
 		fault.PackedPolicyTooLarge:    "PackedPolicyTooLargeException",
 		fault.InvalidInput:            "InvalidParameterValue",
 
+		fault.NoSuchEntity: "InvalidAuthorizationMessageException",
+
 		fault.InvalidIdentityToken:        "InvalidIdentityTokenException", // STS-10
 		fault.ExpiredIdentityToken:        "ExpiredTokenException",
 		fault.RejectedIdentityToken:       "IDPRejectedClaimException",

@@ -23,6 +23,7 @@ type CLI struct {
 	Hosts      HostsCmd      `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
 	Login      LoginCmd      `cmd:"" help:"Sign in with the password of a user, for temporary credentials."`
 	Explain    ExplainCmd    `cmd:"" help:"Say why a request was denied or allowed, and what would allow it."`
+	WhoCan     WhoCanCmd     `cmd:"" help:"List who can do something, and through what."`
 	Audit      AuditCmd      `cmd:"" help:"Print who did what, and why it was allowed or not."`
 	Policy     PolicyCmd     `cmd:"" help:"Check policies, and ask what they decide."`
 	Version    VersionCmd    `cmd:"" help:"Print the version of this program."`

@@ -37,6 +37,8 @@ type Explanation struct {
 	Changes []policy.Change `json:"changes,omitempty"`
 	// Note says what else is to be known of this explanation.
 	Note string `json:"note,omitempty"`
+
+	principalID string
 }
 
 // DecidedBy is a statement, or with Statement -1 a layer.
@@ -139,23 +141,35 @@ func notExplained(requestID string) error {
 // resource's owner, the account that manages the organization of either, or the installation's first account. Who may see which layer: see
 // docs/decisions/who-sees-which-layer.md. Faults: AccessDenied; NoSuchEntity, also for what the asker has no part in.
 func (d *Directory) Explain(ctx context.Context, logs []*audit.Log, requestID string) (*Explanation, error) {
-	if From(ctx).Principal == nil {
+	me := From(ctx).Principal
+	if me == nil {
 		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
 	}
-	var r *audit.Record
-	var log *audit.Log
-	for _, log = range logs {
-		var err error
-		if r, err = log.Request(ctx, requestID); err != nil {
-			return nil, err
-		}
-		if r != nil {
-			break
-		}
+	r, _, err := find(ctx, logs, requestID)
+	if err != nil {
+		return nil, err
 	}
-	me := From(ctx).Principal
 	own := r != nil && r.Evidence.Principal != nil && r.Evidence.Principal.ARN == me.ARN && r.Evidence.Principal.ID == me.ID
 	account, all, err := d.asker(ctx, "berth:Explain", own)
+	if err != nil {
+		return nil, err
+	}
+	return d.explainPast(ctx, logs, requestID, account, all)
+}
+
+// find returns the record of a request, nil if there is none, and the log that has it.
+func find(ctx context.Context, logs []*audit.Log, requestID string) (*audit.Record, *audit.Log, error) {
+	for _, log := range logs {
+		if r, err := log.Request(ctx, requestID); err != nil || r != nil {
+			return r, log, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// explainPast explains a request to an account that may ask.
+func (d *Directory) explainPast(ctx context.Context, logs []*audit.Log, requestID, account string, all bool) (*Explanation, error) {
+	r, log, err := find(ctx, logs, requestID)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +215,7 @@ func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.
 	c := s.c
 	out := &Explanation{
 		RequestID: c.RequestID, Time: c.Time, Principal: c.Principal.ARN, Role: c.Principal.RoleARN, Account: c.Principal.Account, Action: c.request.Action,
-		Resource: c.request.Resource, Owner: s.owner(), Decision: "Deny", Explicit: decision.Explicit, Message: decision.Message(&c.request), Layers: []ExplainedLayer{},
+		Resource: c.request.Resource, Owner: s.owner(), principalID: userID(c.Principal), Decision: "Deny", Explicit: decision.Explicit, Message: decision.Message(&c.request), Layers: []ExplainedLayer{},
 	}
 	open, hidden := s.open()
 	if _, settled := c.settled(c.request.Action); !settled && !past && hidden {
