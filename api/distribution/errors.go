@@ -71,7 +71,8 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 
 	case fault.RepositoryAlreadyExists, fault.RepositoryNotEmpty, fault.RepositoryPolicyNotFound, fault.RegistryPolicyNotFound,
 		fault.InvalidTagParameter, fault.TooManyTags, fault.NoSuchEntity, fault.EntityAlreadyExists, fault.DeleteConflict,
-		fault.MalformedPolicyDocument, fault.InvalidInput, fault.UnmodifiableEntity, fault.PackedPolicyTooLarge,
+		fault.MalformedPolicyDocument, fault.InvalidInput, fault.UnmodifiableEntity, fault.PackedPolicyTooLarge, fault.PolicyEvaluation,
+		fault.PasswordPolicyViolation, fault.InvalidUserType,
 		fault.InvalidIdentityToken, fault.ExpiredIdentityToken, fault.RejectedIdentityToken, fault.IdentityProviderUnreachable,
 		fault.AlreadyInOrganization, fault.OrganizationsNotInUse, fault.OrganizationNotEmpty, fault.RootNotFound, fault.OrganizationalUnitNotFound,
 		fault.OrganizationalUnitAlreadyExists, fault.OrganizationalUnitNotEmpty, fault.ParentNotFound, fault.ChildNotFound, fault.TargetNotFound,
