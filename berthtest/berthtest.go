@@ -36,6 +36,7 @@ type Server struct {
 	// Config is what it runs with.
 	Config server.Config
 
+	endpoints map[string]string // URLs of the private endpoints
 	*server.Server
 }
 
@@ -74,12 +75,19 @@ func StartWith(t testing.TB, o server.Options, changes ...func(*server.Config)) 
 		}
 		s.Close()
 	})
-	return Of(s, c, listeners.URLs()[0])
+	running := Of(s, c, listeners.URLs()[0])
+	running.endpoints = listeners.EndpointURLs()
+	return running
+}
+
+// Through is the server as it is reached through one of its private endpoints.
+func (s *Server) Through(endpoint string) *Server {
+	return Of(s.Server, s.Config, s.endpoints[endpoint])
 }
 
 // Of is a server that the test itself runs with c, at url.
 func Of(s *server.Server, c server.Config, url string) *Server {
-	return &Server{URL: url, Host: strings.TrimPrefix(url, "http://"), Config: c, Server: s}
+	return &Server{URL: url, Host: url[strings.Index(url, "://")+len("://"):], Config: c, Server: s}
 }
 
 // Account is an account of the server with the clients of somebody in it.
@@ -134,6 +142,9 @@ func (s *Server) Root(t testing.TB) *Caller {
 	}
 	return s.As(p.Credentials.AccessKeyID, p.Credentials.SecretAccessKey, "")
 }
+
+// At is the same caller at another server, or at another way into it.
+func (c *Caller) At(s *Server) *Caller { return s.As(c.Key, c.Secret, c.Token) }
 
 // As is a caller with other credentials, such as those of a session.
 func (s *Server) As(key, secret, token string) *Caller {

@@ -17,7 +17,9 @@ import (
 // Config is what `berth serve` is told: by flags, by BERTH_… in the environment, or by a file (kong reads the tags).
 type Config struct {
 	Folder
-	Listen []string `help:"Address to listen on; several are allowed (default: 127.0.0.1:5050)." default:"127.0.0.1:5050" env:"BERTH_LISTEN" placeholder:"ADDR"`
+	Listen       []string       `help:"Address to listen on; several are allowed (default: 127.0.0.1:5050)." default:"127.0.0.1:5050" env:"BERTH_LISTEN" placeholder:"ADDR"`
+	VPCEndpoint  []Endpoint     `name:"vpc-endpoint" help:"Private endpoint to listen on, as ID=ADDR[,vpc=VPC][,policy=FILE]; several are allowed. Requests through it have aws:SourceVpce, aws:SourceVpc and aws:VpcSourceIp, and no aws:SourceIp, and must pass the endpoint policy in FILE; without one everything passes." sep:";" env:"BERTH_VPC_ENDPOINT" placeholder:"vpce-…=ADDR"`
+	TrustedProxy []netip.Prefix `help:"Networks of proxies before this server, whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed (default: none). A proxy must add to the first and set the others itself." env:"BERTH_TRUSTED_PROXY" placeholder:"CIDR"`
 	Names
 
 	TLSCert       string `name:"tls-cert" help:"Certificate, PEM; read again when it changes." type:"path" env:"BERTH_TLS_CERT" placeholder:"FILE"`
@@ -90,6 +92,21 @@ func (c *Config) Validate() error {
 	for _, addr := range c.Listen {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return fmt.Errorf("--listen: %q is not an address, such as 127.0.0.1:5050, or :5050 for every address of this machine", addr)
+		}
+	}
+	ids := map[string]bool{}
+	for _, e := range c.VPCEndpoint {
+		if ids[e.ID] {
+			return fmt.Errorf("--vpc-endpoint: %s is declared twice", e.ID)
+		}
+		ids[e.ID] = true
+		if _, err := e.load(); err != nil {
+			return fmt.Errorf("--vpc-endpoint %s: %w", e.ID, err)
+		}
+	}
+	for _, p := range c.TrustedProxy {
+		if p.Bits() == 0 {
+			return fmt.Errorf("--trusted-proxy: %s is everybody, and everybody could say to be from anywhere: name the networks of your proxies", p)
 		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-registry/berth/api/front"
+	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/worker/sweep"
 )
 
@@ -27,8 +29,14 @@ const (
 
 // Listeners are the open sockets of a server.
 type Listeners struct {
-	sockets      []net.Listener
+	sockets      []listener
 	certificates *certificates // nil without TLS
+}
+
+// listener is a socket, and the private endpoint that it is; nil for a public one.
+type listener struct {
+	net.Listener
+	endpoint *iam.Endpoint
 }
 
 // Listen opens the sockets, so that the first request can come before Serve runs.
@@ -40,17 +48,36 @@ func (s *Server) Listen() (_ *Listeners, err error) {
 		}
 	}
 	for _, addr := range s.config.Listen {
-		socket, err := net.Listen("tcp", addr)
+		if err := l.open("--listen", addr, nil); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	for i := range s.config.VPCEndpoint {
+		e := &s.config.VPCEndpoint[i]
+		endpoint, err := e.load()
+		if err == nil {
+			err = l.open("--vpc-endpoint", e.Address, endpoint)
+		}
 		if err != nil {
 			l.close()
-			if errors.Is(err, unix.EADDRINUSE) {
-				return nil, fmt.Errorf("--listen %s: another program uses this address; stop it, or choose another address: %w", addr, err)
-			}
-			return nil, fmt.Errorf("--listen %s: %w", addr, err)
+			return nil, err
 		}
-		l.sockets = append(l.sockets, socket)
 	}
 	return l, nil
+}
+
+// open opens a socket; flag is the one that asked for it.
+func (l *Listeners) open(flag, addr string, endpoint *iam.Endpoint) error {
+	socket, err := net.Listen("tcp", addr)
+	if err != nil {
+		if errors.Is(err, unix.EADDRINUSE) {
+			return fmt.Errorf("%s %s: another program uses this address; stop it, or choose another address: %w", flag, addr, err)
+		}
+		return fmt.Errorf("%s %s: %w", flag, addr, err)
+	}
+	l.sockets = append(l.sockets, listener{socket, endpoint})
+	return nil
 }
 
 func (l *Listeners) close() {
@@ -59,33 +86,42 @@ func (l *Listeners) close() {
 	}
 }
 
-// URLs are where this machine reaches the sockets.
+// URLs are where this machine reaches the public sockets.
 func (l *Listeners) URLs() []string {
 	var urls []string
 	for _, socket := range l.sockets {
-		scheme := "http://"
-		if l.certificates != nil {
-			scheme = "https://"
+		if socket.endpoint == nil {
+			urls = append(urls, l.url(socket))
 		}
-		at := socket.Addr().String()
-		if host, port, err := net.SplitHostPort(at); err == nil && net.ParseIP(host).IsUnspecified() {
-			at = net.JoinHostPort("127.0.0.1", port)
-		}
-		urls = append(urls, scheme+at)
 	}
 	return urls
 }
 
+// EndpointURLs are where this machine reaches the private endpoints, by their ids.
+func (l *Listeners) EndpointURLs() map[string]string {
+	urls := map[string]string{}
+	for _, socket := range l.sockets {
+		if socket.endpoint != nil {
+			urls[socket.endpoint.ID] = l.url(socket)
+		}
+	}
+	return urls
+}
+
+func (l *Listeners) url(socket listener) string {
+	scheme := "http://"
+	if l.certificates != nil {
+		scheme = "https://"
+	}
+	at := socket.Addr().String()
+	if host, port, err := net.SplitHostPort(at); err == nil && net.ParseIP(host).IsUnspecified() {
+		at = net.JoinHostPort("127.0.0.1", port)
+	}
+	return scheme + at
+}
+
 // Serve answers requests until ctx ends, then lets those that have begun finish, for half a minute. It closes the sockets.
 func (s *Server) Serve(ctx context.Context, l *Listeners) error {
-	h := &http.Server{
-		Handler: s.handler, ConnContext: connection,
-		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-	}
-	if l.certificates != nil {
-		h.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.certificates.get}
-	}
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	var background sync.WaitGroup
@@ -93,30 +129,64 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	defer background.Wait()
 	defer stop()
 
+	// A server for each socket: its connections have to know where they came in.
 	failed := make(chan error, len(l.sockets))
-	for _, socket := range l.sockets {
+	servers := make([]*http.Server, len(l.sockets))
+	for i, socket := range l.sockets {
+		h := s.server(l, socket.endpoint)
+		servers[i] = h
 		go func() {
 			if l.certificates != nil {
-				failed <- h.ServeTLS(socket, "", "")
+				failed <- h.ServeTLS(socket.Listener, "", "")
 			} else {
-				failed <- h.Serve(socket)
+				failed <- h.Serve(socket.Listener)
 			}
 		}()
 	}
 	select {
 	case err := <-failed:
-		h.Close() //nolint:errcheck // the first error tells
+		for _, h := range servers {
+			h.Close() //nolint:errcheck // the first error tells
+		}
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
 	slog.Info("ending: requests that have begun may finish", "seconds", drain.Seconds())
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	if err := h.Shutdown(grace); errors.Is(err, context.DeadlineExceeded) {
-		slog.Warn("requests were still running and are cut off")
-		return h.Close()
-	} else if err != nil {
+	ended := make(chan error, len(servers))
+	for _, h := range servers {
+		go func() {
+			err := h.Shutdown(grace)
+			if errors.Is(err, context.DeadlineExceeded) {
+				slog.Warn("requests were still running and are cut off")
+				err = h.Close()
+			}
+			ended <- err
+		}()
+	}
+	var err error
+	for range servers {
+		err = errors.Join(err, <-ended)
+	}
+	if err != nil {
 		return fmt.Errorf("end: %w", err)
 	}
 	return nil
+}
+
+// server makes what answers the connections of a socket.
+func (s *Server) server(l *Listeners, endpoint *iam.Endpoint) *http.Server {
+	h := &http.Server{
+		Handler: s.handler, ConnContext: connection,
+		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+	if endpoint != nil {
+		h.BaseContext = func(net.Listener) context.Context { return front.Through(context.Background(), endpoint) }
+	}
+	if l.certificates != nil {
+		h.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.certificates.get}
+	}
+	return h
 }

@@ -106,7 +106,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
 		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.ready, c.MetricsFrom, metrics},
-		Audit: log, AccessLog: o.Log, Metrics: measured, Now: o.Now,
+		Audit: log, AccessLog: o.Log, Metrics: measured, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()
 	s.handler = f

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -51,7 +52,11 @@ func (s *Server) certificates() (*certificates, error) {
 
 func (s *Server) certificateNames() []string {
 	names := append(s.names.Wildcards(), "localhost", "127.0.0.1", "::1")
-	for _, addr := range s.config.Listen {
+	addresses := slices.Clone(s.config.Listen)
+	for _, e := range s.config.VPCEndpoint {
+		addresses = append(addresses, e.Address)
+	}
+	for _, addr := range addresses {
 		if host, _, err := net.SplitHostPort(addr); err == nil && host != "" && !net.ParseIP(host).IsUnspecified() {
 			names = append(names, host)
 		}

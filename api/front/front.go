@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -43,6 +42,8 @@ type Front struct {
 	AccessLog *slog.Logger
 	Metrics   *Metrics
 	Now       func() time.Time
+	// TrustedProxies are the networks of proxies whose word on where a request comes from is believed (H16); none by default.
+	TrustedProxies []netip.Prefix
 	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.
 	IdleBody time.Duration
 
@@ -80,8 +81,10 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{begin: f.Now()}
 	x.response.ResponseWriter = w
 	audit.PutRequestID(&x.id, x.begin)
+	from := peerOf(r)
+	r, client, secure := f.origin(r, from.ip)
 	x.call = iam.Call{
-		RequestID: string(x.id[:]), Time: x.begin, Secure: r.TLS != nil, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: sourceIP(r), Host: r.Host,
+		RequestID: string(x.id[:]), Time: x.begin, Secure: secure, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: client, Endpoint: from.endpoint, Host: r.Host,
 	}
 	defer f.end(x, r)
 	x.Header()["X-Amzn-Requestid"] = []string{x.call.RequestID} // on every answer: who is refused can say which refusal he means
@@ -218,23 +221,3 @@ func (w *response) ReadFrom(r io.Reader) (int64, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-type connectionKey struct{}
-
-// Connection is put into the context of each connection, so that the caller's address is read once and not at each request: use it as
-// http.Server.ConnContext.
-func Connection(ctx context.Context, c net.Conn) context.Context {
-	var ip netip.Addr
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		ip = a.AddrPort().Addr().Unmap()
-	}
-	return context.WithValue(ctx, connectionKey{}, ip)
-}
-
-func sourceIP(r *http.Request) netip.Addr {
-	if ip, ok := r.Context().Value(connectionKey{}).(netip.Addr); ok {
-		return ip
-	}
-	a, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return a.Addr().Unmap()
-}

@@ -37,16 +37,20 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.greet(s, listeners.URLs())
+	c.greet(s, listeners)
 	return s.Serve(ctx, listeners)
 }
 
 // greet says how to go on: what to copy into the shell, and what to do then.
-func (c *ServeCmd) greet(s *server.Server, urls []string) {
+func (c *ServeCmd) greet(s *server.Server, listeners *server.Listeners) {
+	urls, endpoints := listeners.URLs(), listeners.EndpointURLs()
 	berth, file := os.Args[0], absolute(c.CredentialsFile())
 	fmt.Printf("berth serves %s\n", urls[0])
 	for _, more := range urls[1:] {
 		fmt.Printf("         and %s\n", more)
+	}
+	for _, e := range c.VPCEndpoint {
+		fmt.Printf("         and %s as %s\n", endpoints[e.ID], e.ID)
 	}
 	if s.First != nil {
 		fmt.Printf("\nThis is the first start: account %s was made, and the access key of its root user is in %s.\n", s.First.ID, file)
