@@ -310,6 +310,7 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"policyText": sharedPolicy, "tagKeys": []string{"k"}, "imageTagMutability": "IMMUTABLE",
 		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		"account": vendor, "userName": "administrator", "password": "a guess",
+		"action": "ecr:BatchGetImage", "resource": "arn:aws:ecr:" + region + ":" + vendor + ":repository/" + name, "principal": "arn:aws:iam::" + vendor + ":user/there",
 	}
 	// Those of Organizations, which write them with capitals.
 	for member, value := range map[string]any{
@@ -356,6 +357,7 @@ func (g *guarded) form(version, operation, name string) string {
 		"InstanceProfileName": {name}, "AWSServiceName": {"replication.ecr.amazonaws.com"}, "DeletionTaskId": {"task/aws-service-role/replication.ecr.amazonaws.com/there/1"},
 		"PolicyInputList.member.1": {anyPolicy}, "PolicySourceArn": {"arn:aws:iam::111222333444:user/" + name}, "ActionNames.member.1": {"ecr:PutImage"},
 		"Password": {"a good Password 1"}, "OldPassword": {"a guess"}, "NewPassword": {"a good Password 1"},
+		"EncodedMessage": {"01a2053b-1edf-7985-b710-046af83c6627"},
 	}
 	switch operation {
 	case "UpdateAssumeRolePolicy":

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/identity/iam"
@@ -251,5 +252,52 @@ func TestExplainQuestions(t *testing.T) {
 	third := s.Account(t, "123123123123")
 	if e, failed := s.explain(t, third.Caller, map[string]any{"principal": dev, "action": "ecr:BatchGetImage", "resource": rakeApp}); e != nil || !strings.HasPrefix(failed, "NoSuchEntity") {
 		t.Errorf("a third account: %v %s", e, failed)
+	}
+}
+
+// The id of a refusal is the message that STS decodes, for who may; nothing else is.
+func TestDecodeAuthorizationMessage(t *testing.T) {
+	s := start(t)
+	v, third := s.Account(t, customer), s.Account(t, "123123123123")
+	u := v.User(t, "ann", `{"Version":"2012-10-17","Statement":[{"Sid":"No","Effect":"Deny","Action":"ecr:*","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"*"}}}]}`)
+	resp, _ := s.Call(t, u, "ecr", region, "AmazonEC2ContainerRegistry_V20150921", "DescribeRegistry", "{}")
+	id := resp.Header.Get("X-Amzn-Requestid")
+	out, err := v.STS().DecodeAuthorizationMessage(t.Context(), &sts.DecodeAuthorizationMessageInput{EncodedMessage: &id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded struct {
+		Allowed           bool
+		ExplicitDeny      bool
+		MatchedStatements struct {
+			Items []struct{ StatementID, Effect string }
+		}
+		Failures struct{ Items []any }
+		Context  struct {
+			Principal        struct{ ID, ARN string }
+			Action, Resource string
+			Conditions       struct{ Items []struct{ Key string } }
+		}
+	}
+	if err := json.Unmarshal([]byte(*out.DecodedMessage), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	m := decoded.MatchedStatements.Items
+	if decoded.Allowed || !decoded.ExplicitDeny || len(m) != 1 || m[0].StatementID != "No" || m[0].Effect != "DENY" || decoded.Context.Action != "ecr:DescribeRegistry" || decoded.Context.Resource != "*" ||
+		decoded.Context.Principal.ARN != "arn:aws:iam::999888777666:user/ann" || !strings.HasPrefix(decoded.Context.Principal.ID, "AIDA") || decoded.Context.Conditions.Items[0].Key != "aws:UserAgent" {
+		t.Errorf("%s", *out.DecodedMessage)
+	}
+	allowed, _ := s.Call(t, v.Caller, "ecr", region, "AmazonEC2ContainerRegistry_V20150921", "DescribeRegistry", "{}")
+	for name, c := range map[string]struct {
+		who           *berthtest.Caller
+		message, want string
+	}{
+		"without permission": {u, id, "AccessDenied"}, "another account": {third.Caller, id, "InvalidAuthorizationMessage"},
+		"no message": {v.Caller, "nonsense", "InvalidAuthorizationMessage"}, "allowed": {v.Caller, allowed.Header.Get("X-Amzn-Requestid"), "InvalidAuthorizationMessage"},
+	} {
+		_, err := c.who.STS().DecodeAuthorizationMessage(t.Context(), &sts.DecodeAuthorizationMessageInput{EncodedMessage: &c.message})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

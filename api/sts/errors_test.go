@@ -24,7 +24,7 @@ func TestEveryFaultHasAnException_STS8(t *testing.T) {
 	}
 	for code, want := range map[fault.Code]string{
 		fault.AccessDenied: "AccessDenied", fault.Validation: "ValidationError", fault.MalformedPolicyDocument: "MalformedPolicyDocument",
-		fault.PackedPolicyTooLarge: "PackedPolicyTooLarge", fault.InvalidInput: "InvalidParameterValue", fault.ExpiredCredentials: "ExpiredToken", fault.NoSuchEntity: "InternalFailure",
+		fault.PackedPolicyTooLarge: "PackedPolicyTooLarge", fault.InvalidInput: "InvalidParameterValue", fault.ExpiredCredentials: "ExpiredToken", fault.NoSuchEntity: "InvalidAuthorizationMessageException", fault.ImageNotFound: "InternalFailure",
 	} {
 		if got := service.WireCode(fault.New(code, "x")); got != want {
 			t.Errorf("%s goes out as %s, want %s", code, got, want)
