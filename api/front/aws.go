@@ -17,8 +17,9 @@ const (
 	bodyFirst = 64 << 10 // bytes: room for a body before anything of it has come
 	// bodyUnsigned is how many bytes a call without a signature may have: a token of 20,000 characters and a session policy, both escaped (STS-10).
 	bodyUnsigned = 128 << 10
-	// mostUnsigned is how many of them are served at a time. Each costs the check of a signature or of a password, and anybody may ask for it.
-	mostUnsigned = 256
+	// mostTokens and mostPasswords are how many calls without a signature are served at a time, by what proves who calls. Anybody may ask for the check of a token,
+	// which may have to wait for its issuer, or of a password, which takes memory: neither must keep the other out.
+	mostTokens, mostPasswords = 256, 16
 )
 
 // aws answers a call of the AWS APIs, whichever service it is for: that is told by X-Amz-Target or Action and by the signature's scope, not by the host (API-2).
@@ -135,9 +136,13 @@ func (f *Front) serveUnsigned(x *exchange, r *http.Request, service *awswire.Ser
 			return err
 		}
 	}
+	places := f.tokens
+	if service.Model().SigningName == "berth" {
+		places = f.passwords
+	}
 	select { // only now, with the body here: who sends slowly must not keep others out
-	case f.unsigned <- struct{}{}:
-		defer func() { <-f.unsigned }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	default:
 		f.note(x)
 		return fault.New(fault.Throttled, "Rate exceeded")

@@ -47,14 +47,15 @@ type Front struct {
 	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.
 	IdleBody time.Duration
 
-	keys     *sigv4.Keys
-	unsigned chan struct{} // one place for each call without a signature that is served
+	keys *sigv4.Keys
+	// One place for each call without a signature that is served.
+	tokens, passwords chan struct{}
 }
 
 // Open prepares f for serving.
 func (f *Front) Open() {
 	f.keys = sigv4.NewKeys(4096)
-	f.unsigned = make(chan struct{}, mostUnsigned)
+	f.tokens, f.passwords = make(chan struct{}, mostTokens), make(chan struct{}, mostPasswords)
 	if f.Now == nil {
 		f.Now = time.Now
 	}

@@ -146,19 +146,20 @@ func (c *Call) gather(action string, k conditionKeys) {
 	}
 }
 
-// settled decides what no policy has a say in. A federated user may call nothing of IAM, and of STS only GetCallerIdentity, so that nobody makes itself a
-// lasting place out of a session that somebody else vouched for (STS-9). A service may ask for a registry password: it has no identity policies that could
-// say so, and the password opens only what resource-based policies give to the service.
+// settled decides what no policy has a say in. A federated user may call nothing of IAM, and of STS only GetCallerIdentity; a session that a user's or root
+// user's key was exchanged for (GetSessionToken) may call nothing of IAM: without a second factor nobody makes something lasting out of what is to pass (STS-9).
+// A service may ask for a registry password: it has no identity policies that could say so, and the password opens only what resource-based policies give to it.
 func (c *Call) settled(action string) (policy.Decision, bool) {
-	switch c.Principal.Type {
-	case policy.FederatedUser:
-		if strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") && action != "sts:GetCallerIdentity" {
-			return policy.Decision{Explicit: true, Layer: policy.LayerSession, Policy: "rules of federated users", Statement: -1}, true
-		}
-	case policy.Service:
-		if action == "ecr:GetAuthorizationToken" {
-			return policy.Decision{Allowed: true, Layer: policy.LayerIdentity, Policy: "rules of services", Statement: -1}, true
-		}
+	refusal := policy.Decision{Explicit: true, Layer: policy.LayerSession, Statement: -1}
+	switch {
+	case c.Principal.Type == policy.FederatedUser:
+		refusal.Policy = "rules of federated users"
+		return refusal, strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") && action != "sts:GetCallerIdentity"
+	case c.Session != nil && c.Session.exchanged():
+		refusal.Policy = "rules of sessions without a second factor"
+		return refusal, strings.HasPrefix(action, "iam:")
+	case c.Principal.Type == policy.Service && action == "ecr:GetAuthorizationToken":
+		return policy.Decision{Allowed: true, Layer: policy.LayerIdentity, Policy: "rules of services", Statement: -1}, true
 	}
 	return policy.Decision{}, false
 }

@@ -182,11 +182,29 @@ func tagValue(tags map[string]string, name string) policy.Value {
 	var found policy.Value
 	last := ""
 	for k, v := range tags {
-		if strings.EqualFold(k, name) && (!found.Present || k > last) {
+		if foldedASCII(k, name) && (!found.Present || k > last) {
 			found, last = one(v), k
 		}
 	}
 	return found
+}
+
+// foldedASCII reports whether key is lower, which is in lower case, without regard to the case of ASCII letters. Unicode's folding would take "ſtack" for "stack":
+// who may set the one must not set the other by it.
+func foldedASCII(key, lower string) bool {
+	if len(key) != len(lower) {
+		return false
+	}
+	for i := range len(key) {
+		c := key[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // tagKeys lists the keys that a request brings or takes away; absent, not empty, if there are none.

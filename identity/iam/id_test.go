@@ -30,3 +30,11 @@ func TestIDs_IAM1(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// H83: a tag whose key only looks alike to Unicode's folding does not stand for another; ASCII letters do without regard to case (IAMP-1).
+func TestTagsFoldByASCII(t *testing.T) {
+	tags := map[string]string{"Stack": "dev", "\u017ftack": "prod"}
+	if got := tagValue(tags, "stack"); got.One != "dev" {
+		t.Errorf("stack is %q", got.One)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/storage/sql"
 )
 
 const goodPassword, otherPassword = "correct Horse 1", "battery Staple 2"
@@ -32,6 +34,25 @@ func (w *world) withPassword(name string) {
 	w.user(vendor, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetUser","ecr:*"],"Resource":"*"}]}`)
 	_, err := w.dir.CreateLoginProfile(w.asRoot(vendor), name, goodPassword, false)
 	w.ok(err)
+}
+
+// A user has one count of failures, whichever way the account is called, and a user of a closed account cannot sign in, as if there were none (ORG-17).
+func TestSignInsOfAliasesAndClosedAccounts(t *testing.T) {
+	each(t, func(w *world) {
+		w.ok(w.dir.CreateAccountAlias(w.asRoot(vendor), "rake"))
+		w.withPassword("ann")
+		var last error
+		for i := range 8 {
+			_, last = w.dir.SignInByPassword(w.knock("203.0.113."+strconv.Itoa(i)), iam.SignInPassword{Account: []string{vendor, "rake"}[i%2], UserName: "ann", Password: "a guess"})
+		}
+		w.refused(last, fault.Throttled, "Too many sign-ins have failed")
+		w.now = w.now.Add(25 * time.Hour)
+		_, err := w.enter("ann", goodPassword)
+		w.ok(err)
+		w.ok(w.db.Write(w.Context(), func(tx *sql.Tx) error { return w.dir.SetAccountState(tx, vendor, iam.AccountSuspended) }))
+		_, err = w.enter("ann", goodPassword)
+		w.refused(err, fault.AccessDenied, "The account, the user name or the password is wrong.")
+	})
 }
 
 // A user signs in with a password, by the account's id or alias, and gets a session of its own that may do what it may; the session and its registry password end when

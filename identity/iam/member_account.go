@@ -23,6 +23,9 @@ func (d *Directory) MakeMember(tx *sql.Tx, n MemberAccount) (*Account, error) {
 	if err := checkName(KindRole, n.Role); err != nil {
 		return nil, err
 	}
+	if err := checkNotLinked(n.Role); err != nil {
+		return nil, err
+	}
 	now := d.options.Now()
 	a, err := d.insertAccount(tx, "", n.Name, n.Email, now)
 	if err != nil {

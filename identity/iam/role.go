@@ -45,6 +45,9 @@ func (d *Directory) CreateRole(ctx context.Context, n NewRole) (*Role, error) {
 	if strings.HasPrefix(e.path, serviceRolePath) { // such a role stands outside the policies of the organization: nobody may make one for himself
 		return nil, fault.New(fault.InvalidInput, "Roles with the path %s are made by AWS services and cannot be created with this operation.", serviceRolePath)
 	}
+	if err := checkNotLinked(n.Name); err != nil {
+		return nil, err
+	}
 	if n.MaxSession == 0 {
 		n.MaxSession = time.Hour
 	}

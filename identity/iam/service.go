@@ -34,6 +34,9 @@ func (d *Directory) CreateService(ctx context.Context, name string) (*Service, *
 	if len(name) > 128 || !serviceForm.MatchString(name) {
 		return nil, nil, invalidValue(name, "name", "Member must be a service principal such as codebuild.amazonaws.com, of at most 128 characters")
 	}
+	if _, linked := linkedServiceOf(name); linked { // its roles stand in every account, outside the policies of the organization
+		return nil, nil, invalidValue(name, "name", "Member must not be a service that is a part of berth itself")
+	}
 	s := &Service{Name: name, Created: stored(d.options.Now())}
 	var key *AccessKey
 	err := d.commit(ctx, servicesAccount, func(tx *sql.Tx) error {

@@ -17,6 +17,16 @@ type linkedService struct {
 	role, policy string // names of the role, and of the policy of AWS that hangs on it
 }
 
+// checkNotLinked keeps the names of service-linked roles for their services: a role of such a name that somebody else made would pass for the service's.
+func checkNotLinked(role string) error {
+	if strings.HasPrefix(fold(role), fold(linkedRolePrefix)) {
+		return fault.New(fault.InvalidInput, "Role names that begin with %s are reserved for service-linked roles.", linkedRolePrefix)
+	}
+	return nil
+}
+
+const linkedRolePrefix = "AWSServiceRoleFor"
+
 // OrganizationsService is the service whose role every member of an organization has.
 const OrganizationsService = "organizations.amazonaws.com"
 

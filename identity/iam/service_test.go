@@ -113,6 +113,32 @@ func TestServicesMayNothingElse(t *testing.T) {
 	})
 }
 
+// The services that are a part of berth have roles in every account, outside the guard-rails: nobody registers one of their names, or makes a role of theirs (IAM-12).
+func TestNamesOfBerthsOwnServicesAreReserved_IAM12(t *testing.T) {
+	each(t, func(w *world) {
+		for _, name := range []string{"organizations.amazonaws.com", "replication.ecr.amazonaws.com", "ecr.amazonaws.com"} {
+			_, _, err := w.dir.CreateService(w.asRoot(vendor), name)
+			w.refused(err, fault.Validation, "Member must not be a service that is a part of berth itself")
+		}
+		for _, name := range []string{"AWSServiceRoleForOrganizations", "awsservicerolefor-me"} {
+			_, err := w.dir.CreateRole(w.asRoot(vendor), iam.NewRole{Name: name, Trust: trusting("arn:aws:iam::"+vendor+":root", "")})
+			w.refused(err, fault.InvalidInput, "reserved for service-linked roles")
+		}
+	})
+}
+
+// A power user of the first account is not the operator of the installation: the managed policy leaves out the actions of berth's own service.
+func TestPowerUsersDoNotOperate_IAM13(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.call(w.user(vendor, "ann").ID, "")
+		w.ok(w.dir.AttachPolicy(w.asRoot(vendor), iam.Ref{Kind: iam.KindUser, Name: "ann"}, "arn:aws:iam::aws:policy/PowerUserAccess"))
+		w.ok(w.dir.Authorize(ann, "ecr:CreateRepository", &iam.Resource{ARN: "*"}))
+		for _, action := range []string{"berth:CreateAccount", "berth:CreateService", "berth:LookUpAudit", "berth:Explain"} {
+			w.refused(w.dir.Authorize(ann, action, &iam.Resource{ARN: "*"}), fault.AccessDenied, "no identity-based policy allows the "+action)
+		}
+	})
+}
+
 // STS-7, needs of ECS: a service assumes a role whose trust policy names it, for the sources that the policy names; the session is the role's, and has no source.
 func TestServicesAssumeRoles_STS7(t *testing.T) {
 	each(t, func(w *world) {

@@ -37,6 +37,11 @@ type Session struct {
 	evidence kept
 }
 
+// exchanged reports whether the session was got for an access key by GetSessionToken.
+func (s *Session) exchanged() bool {
+	return s.sealed != nil && s.sealed.Kind == ofUser && strings.HasPrefix(s.sealed.Issuer, longTermPrefix)
+}
+
 // Claim is the value of a condition key: One of a key with one value, Many of a key with many.
 type Claim struct {
 	One  string   `json:"o,omitempty"`

@@ -208,6 +208,28 @@ func TestRoleAssumesItself_IAMP3(t *testing.T) {
 	})
 }
 
+// STS-9: a session that an access key was exchanged for manages no identities, even of a user who may; the role that it assumes may.
+func TestSessionsManageNoIdentities_STS9(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.call(w.user(customer, "ann", allow("*", "*")).ID, "")
+		got, err := w.dir.SessionToken(ann, iam.SessionToken{})
+		w.ok(err)
+		session := w.call(got.AccessKeyID, got.Token)
+		_, err = w.dir.CreateUser(session, iam.NewUser{Name: "mine"})
+		w.refused(err, fault.AccessDenied, "with an explicit deny in a session policy")
+		_, err = w.dir.User(session, "")
+		w.refused(err, fault.AccessDenied, "")
+		w.ok(w.dir.Authorize(session, "ecr:CreateRepository", &iam.Resource{ARN: "*"}))
+		_, err = w.dir.CallerIdentity(session)
+		w.ok(err)
+		role := w.role(customer, "admin", trusting("arn:aws:iam::"+customer+":user/ann", ""), allow("*", "*"))
+		assumed, err := w.dir.AssumeRole(session, iam.AssumeRole{RoleARN: role.ARN, SessionName: "first"})
+		w.ok(err)
+		_, err = w.dir.CreateUser(w.call(assumed.AccessKeyID, assumed.Token), iam.NewUser{Name: "theirs"})
+		w.ok(err)
+	})
+}
+
 // STS-8: a session policy of the calling session also says which roles it may assume.
 func TestSessionPolicyLimitsAssumeRole_STS8(t *testing.T) {
 	each(t, func(w *world) {

@@ -59,7 +59,11 @@ const loginIssuer = "login:"
 func (d *Directory) SignInByPassword(ctx context.Context, in SignInPassword) (*SignedIn, error) {
 	c := From(ctx)
 	c.Audit.Decision = "Deny" // until the password is seen to be right
-	l, rules, err := d.findLogin(ctx, in.Account, in.UserName)
+	account, err := d.accountNamed(ctx, in.Account)
+	if err != nil {
+		return nil, err
+	}
+	l, rules, err := d.findLogin(ctx, account, in.UserName)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (d *Directory) SignInByPassword(ctx context.Context, in SignInPassword) (*S
 		hash = l.hash
 		c.Audit.Resource, c.Audit.Owner = l.owner.arn(), l.owner.account
 	}
-	t := d.subjects(in.Account, in.UserName, c.SourceIP) // as they were typed, so that the count does not show what is the name of what
+	t := d.subjects(account, in.UserName, c.SourceIP) // id and alias together have one count
 	if err := d.attempt(ctx, t); err != nil {
 		return nil, err
 	}
@@ -112,15 +116,27 @@ func (d *Directory) SignInByPassword(ctx context.Context, in SignInPassword) (*S
 	return out, err
 }
 
-// findLogin finds the login profile of the user that somebody says to be; nil if there is none.
+// accountNamed is the id of the account that is called by its id or alias; what is neither is as it was.
+func (d *Directory) accountNamed(ctx context.Context, name string) (string, error) {
+	if arn.IsAccount(name) {
+		return name, nil
+	}
+	id := name
+	err := d.db.Row(ctx, `SELECT id FROM iam_account WHERE alias = $1`, sql.Args(name), &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return name, nil
+	}
+	return id, err
+}
+
+// findLogin finds the login profile of the user that somebody says to be; nil if there is none, or the account is closed.
 func (d *Directory) findLogin(ctx context.Context, account, name string) (*login, *PasswordPolicy, error) {
 	var l *login
 	var rules *PasswordPolicy
 	err := d.db.View(ctx, func(tx *sql.Tx) error {
-		if !arn.IsAccount(account) {
-			if err := tx.Row(`SELECT id FROM iam_account WHERE alias = $1`, sql.Args(account), &account); err != nil {
-				return err
-			}
+		var state string
+		if err := tx.Row(`SELECT state FROM iam_account WHERE id = $1 AND state = $2`, sql.Args(account, string(AccountActive)), &state); err != nil {
+			return err
 		}
 		e := &entity{kind: KindUser, account: account}
 		if err := tx.Row(`SELECT id, name, path FROM iam_user WHERE account = $1 AND folded = $2`, sql.Args(account, fold(name)), &e.id, &e.name, &e.path); err != nil {
