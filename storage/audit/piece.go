@@ -19,6 +19,7 @@ import (
 // the first record that names it. It is immutable.
 type Piece struct {
 	id    string
+	text  []byte // of id, for the JSON of very many records
 	body  string
 	parts []*Piece
 }
@@ -26,18 +27,19 @@ type Piece struct {
 // NewPiece makes a piece of a body, and of the pieces that the body names by their ids.
 func NewPiece(body string, parts ...*Piece) *Piece {
 	sum := sha256.Sum256([]byte(body))
-	return &Piece{base64.RawURLEncoding.EncodeToString(sum[:24]), body, parts} // 192 bits: nobody makes two of the same name
+	id := base64.RawURLEncoding.EncodeToString(sum[:24]) // 192 bits: nobody makes two of the same name
+	return &Piece{id, []byte(id), body, parts}
 }
 
 // ID names the piece.
 func (p *Piece) ID() string { return p.id }
 
 // MarshalText writes the id: this is how a piece stands in a record.
-func (p *Piece) MarshalText() ([]byte, error) { return []byte(p.id), nil }
+func (p *Piece) MarshalText() ([]byte, error) { return p.text, nil }
 
 // UnmarshalText reads the id of a piece whose body is in the log: see Log.Pieces.
 func (p *Piece) UnmarshalText(text []byte) error {
-	*p = Piece{id: string(text)}
+	*p = Piece{id: string(text), text: bytes.Clone(text)}
 	return nil
 }
 
