@@ -6,7 +6,6 @@ import (
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
-	"github.com/berth-registry/berth/storage/sql"
 )
 
 // imageRule is a permission that depends on the image: a policy asks for ecr:ImageTag or ecr:ImageDigest. The methods that act on images decide by it.
@@ -40,25 +39,29 @@ func (g *Registry) OpenImages(ctx context.Context, ref Ref, action string, image
 	case action != "ecr:BatchDeleteImage": // which may remove more than it names
 		settled = (!askedTag || known.Tag != "") && (!askedDigest || known.Digest != "")
 	}
-	if repo == nil || settled || len(images) == 0 {
-		if denied != nil {
-			return nil, denied
-		}
-		if repo == nil {
-			return nil, err
-		}
-		return &Repo{Repository: repo, g: g, call: iam.From(ctx)}, nil
+	settled = settled || len(images) == 0
+	if denied != nil && (settled || repo == nil) {
+		return nil, denied
 	}
-	return &Repo{Repository: repo, g: g, call: iam.From(ctx), images: &imageRule{action, target}}, nil
+	if repo == nil {
+		return nil, err
+	}
+	r := &Repo{Repository: repo, g: g, call: iam.From(ctx)}
+	if !settled {
+		r.images = &imageRule{action, target}
+	}
+	if action == "ecr:PutImage" {
+		r.naming = decidedNaming
+		if askedTag || askedDigest {
+			r.naming = askedNaming
+		}
+	}
+	return r, nil
 }
 
 // mayUse decides for one image under one of its names. A refusal is noted as that of this image, of all that the request names.
 func (r *Repo) mayUse(ctx context.Context, tag string, d oci.Digest) error {
-	_, _, err := r.g.who.AuthorizeImage(iam.With(ctx, r.call), r.images.action, r.images.target, iam.Image{Tag: tag, Digest: string(d)})
-	if err != nil {
-		r.call.Audit.Tag, r.call.Audit.Digest = tag, string(d)
-	}
-	return err
+	return r.g.mayUse(iam.With(ctx, r.call), r.images, d, tag)
 }
 
 // mayPull decides whether the caller may pull the image d, which was asked for by tag, or by digest if tag is "". By digest may be pulled what may be pulled
@@ -75,55 +78,22 @@ func (r *Repo) mayPull(ctx context.Context, tag string, d oci.Digest) error {
 			return err
 		}
 	}
-	var err error
+	return r.g.mayUse(iam.With(ctx, r.call), r.images, d, names...)
+}
+
+// mayUse decides for an image under each of the names in turn: one that is allowed suffices.
+func (g *Registry) mayUse(ctx context.Context, rule *imageRule, d oci.Digest, names ...string) (err error) {
 	for _, name := range names {
-		if err = r.mayUse(ctx, name, d); err == nil || !fault.Is(err, fault.AccessDenied) {
+		_, _, err = g.who.AuthorizeImage(ctx, rule.action, rule.target, iam.Image{Tag: name, Digest: string(d)})
+		if err != nil {
+			a := &iam.From(ctx).Audit
+			a.Tag, a.Digest = name, string(d)
+		}
+		if err == nil || !fault.Is(err, fault.AccessDenied) {
 			return err
 		}
 	}
 	return err
-}
-
-// namesMost bounds the names that are tried for an image, and the indexes that are searched for them. Those beyond it grant nothing.
-const namesMost = 1000
-
-// names are the tags of an image; of one without tags those of the indexes that hold it, of which the same is true. The one name of an image that nothing
-// leads to is "". An image with tags is not known by those of an index: who may push some tag must not get at other images by listing them in an index.
-func (r *Repo) names(ctx context.Context, d oci.Digest) (names []string, err error) {
-	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
-		names = nil
-		seen := map[oci.Digest]bool{d: true}
-		for queue := []oci.Digest{d}; len(queue) > 0 && len(names) < namesMost; {
-			at := queue[0]
-			queue = queue[1:]
-			tags, err := r.tagsOf(tx, at)
-			if err != nil {
-				return err
-			}
-			names = append(names, tags...)
-			if len(tags) > 0 {
-				continue
-			}
-			err = tx.Rows(`SELECT parent FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest' ORDER BY parent LIMIT $3`,
-				sql.Args(r.ID, at, namesMost), func(row sql.Scanner) error {
-					var parent oci.Digest
-					err := row.Scan(&parent)
-					if err == nil && !seen[parent] && len(seen) < namesMost {
-						seen[parent] = true
-						queue = append(queue, parent)
-					}
-					return err
-				})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	return names, err
 }
 
 // removals are the decisions on what a request removes. They are made outside of the transaction that removes, which holds everybody else up, and the

@@ -171,6 +171,124 @@ func TestPushByNameOfImage(t *testing.T) {
 	})
 }
 
+// A name that an index gives away must be the pusher's to give: whoever may push some tag must not get at other images by listing them under it, nor open
+// them to those who are refused their names. What no tag leads to has no name to slip by, and is whoever's tags it.
+func TestPushIndexOfOthersImages(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.repo("app")
+		secret, single, shared, moved := w.pushed(r, ""), w.pushed(r, "release-1"), w.pushed(r, ""), w.pushed(r, "")
+		release := w.index(r, secret, shared)
+		w.image(r, "release-3", release)
+		loose := w.image(r, "", w.index(r, secret)) // nothing leads to it, but a tag does to what it lists
+		w.image(r, "dev-1", w.index(r, shared))
+		w.image(r, "release-4", w.index(r, moved))
+		w.image(r, "release-4", w.index(r, w.pushed(r, ""))) // and so nothing leads to moved
+		own := w.pushed(r, "")
+
+		const read, push, devs = "ecr:BatchGetImage", "ecr:PutImage", `"StringLike":{"ecr:ImageTag":"dev-*"}`
+		users := map[string]func() context.Context{
+			"dev":      w.limited("dev", statement("Allow", read, devs), statement("Allow", push, devs)),
+			"writer":   w.limited("writer", statement("Allow", read, devs), `{"Effect":"Allow","Action":"ecr:PutImage","Resource":"*"}`),
+			"blind":    w.limited("blind", statement("Allow", push, devs)),
+			"denied":   w.limited("denied", everything, statement("Deny", read, `"StringLike":{"ecr:ImageTag":"release-*"}`)),
+			"promoter": w.limited("promoter", everything, statement("Deny", push, `"StringLike":{"ecr:ImageTag":"release-*"}`)),
+			"unasked":  w.limited("unasked", `{"Effect":"Allow","Action":"ecr:PutImage","Resource":"*"}`),
+		}
+		notRelease := w.limited("notrelease", everything, statement("Deny", "ecr:*Image", `"StringLike":{"ecr:ImageTag":"release-*"}`))
+		put := func(user, tag string, body []byte) fault.Code {
+			ctx := users[user]()
+			r, err := w.OpenImages(ctx, ref("app"), push, registry.Reference{Tag: tag})
+			if err == nil {
+				_, err = r.PutImage(ctx, registry.PutImage{Body: body, Tag: tag})
+			}
+			if got := w.code(err); got != "" {
+				w.refused(err, fault.AccessDenied, read)
+				return got
+			}
+			return ""
+		}
+		const no = fault.AccessDenied
+		for _, user := range []string{"dev", "writer", "blind", "denied"} {
+			for what, body := range map[string][]byte{
+				"a child of a refused index":                   w.index(r, secret),
+				"such a child among others":                    w.index(r, own, secret),
+				"an image with a refused tag":                  w.index(r, single), // whose tag may move on
+				"an index without a name that lists the child": w.index(r, loose),
+				"the refused index itself, put together again": release,
+			} {
+				if got := put(user, "dev-x", body); got != no {
+					t.Errorf("%s names %s: %q", user, what, got)
+				}
+			}
+		}
+		// Without a tag an index gives no name, and cannot be given one later either.
+		later := w.index(r, secret, own)
+		if got := put("writer", "", later); got != "" {
+			t.Errorf("an index without a tag: %q", got)
+		}
+		if got := put("writer", "dev-x", later); got != no {
+			t.Errorf("the tag of it: %q", got)
+		}
+		for _, d := range []oci.Digest{secret, single} {
+			if dev, other := w.pull(users["dev"](), "app", registry.Reference{Digest: d}), w.pull(notRelease(), "app", registry.Reference{Digest: d}); dev != no || other != no {
+				t.Errorf("refused pushes have opened %s: %q, %q", d, dev, other)
+			}
+		}
+
+		fresh := w.index(r, own)
+		for _, c := range []struct {
+			user, tag string
+			body      []byte
+			want      fault.Code
+		}{
+			{"blind", "dev-2", fresh, ""},                         // an image of its own, which has no name yet
+			{"blind", "dev-2", fresh, ""},                         // again: nothing new is given
+			{"blind", "dev-3", fresh, no},                         // another name for what it may not pull
+			{"dev", "dev-3", fresh, ""},                           // but who may can
+			{"dev", "dev-4", w.index(r, own, shared), ""},         // also of what has a refused name beside
+			{"dev", "dev-5", w.index(r, moved), ""},               // what no tag leads to any more
+			{"promoter", "dev-6", w.index(r, secret), ""},         // a reader of everything may publish it
+			{"unasked", "release-5", w.index(r, own, single), ""}, // no policy asks: as on AWS, pushing is all that it takes
+		} {
+			if got := put(c.user, c.tag, c.body); got != c.want {
+				t.Errorf("%s pushes %s: %q, want %q", c.user, c.tag, got, c.want)
+			}
+		}
+	})
+}
+
+// What it takes to find the names of what an index lists is bounded: who may not pull whatever there is cannot name an index of more.
+func TestPushIndexOfManyImages(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.repo("app")
+		var many []oci.Digest
+		base := w.manifest(r)
+		for n := range 1001 {
+			many = append(many, w.image(r, "", append(base, strings.Repeat(" ", n)...)))
+		}
+		dev := w.limited("dev", statement("Allow", "ecr:PutImage", `"StringLike":{"ecr:ImageTag":"dev-*"}`))
+		put := func(body []byte) error {
+			ctx := dev()
+			r, err := w.OpenImages(ctx, ref("app"), "ecr:PutImage", registry.Reference{Tag: "dev-1"})
+			w.ok(err)
+			_, err = r.PutImage(ctx, registry.PutImage{Body: body, Tag: "dev-1"})
+			return err
+		}
+		w.refused(put(w.index(r, many...)), fault.ManifestInvalid, "at most 1000")
+		w.ok(put(w.index(r, many[:900]...)))
+
+		// The one name of an image must not get out of sight behind indexes without one.
+		secret := w.pushed(r, "")
+		w.image(r, "release-1", w.index(r, secret))
+		for n := range 1001 {
+			w.image(r, "", append(w.index(r, secret), strings.Repeat(" ", n+1)...))
+		}
+		if err := put(w.index(r, secret)); !fault.Is(err, fault.AccessDenied) && !fault.Is(err, fault.ManifestInvalid) { // which, is the order of digests
+			t.Errorf("an image in a thousand indexes: %v", err)
+		}
+	})
+}
+
 // Each tag that a deletion takes away must be allowed, by whatever way it goes: with its image, or with the image that it refers to.
 func TestDeleteByNameOfImage(t *testing.T) {
 	each(t, func(w *world) {

@@ -35,7 +35,8 @@ type Stored struct {
 
 // PutImage stores a manifest and points the tag to it, in one transaction that is durable when it answers. The order of checks is API-66's; the faults are
 // ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, InvalidParameter, TagInvalid, ImageDigestDoesNotMatch, LayersNotFound, ReferencedImagesNotFound,
-// ImageTagAlreadyExists, LimitExceeded, and AccessDenied where the permission depends on the image (OpenImages). The same image under the same tag again is no error: neither New nor Moved.
+// ImageTagAlreadyExists, LimitExceeded, and AccessDenied where the permission depends on the image (OpenImages), or the tag would name others that the
+// caller may not pull (mayName). The same image under the same tag again is no error: neither New nor Moved.
 func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if p.Tag != "" {
 		if err := oci.CheckTag(p.Tag); err != nil {
@@ -58,6 +59,9 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 		if err := r.mayUse(ctx, p.Tag, digest); err != nil {
 			return Stored{}, err
 		}
+	}
+	if err := r.mayName(ctx, m, digest, p.Tag); err != nil {
+		return Stored{}, err
 	}
 	full, err := r.g.sizes.full(ctx, r)
 	if err != nil {

@@ -147,6 +147,7 @@ type Repo struct {
 	call *iam.Call
 	// images is what is still to be decided for each image; nil if the caller may act on all of them.
 	images *imageRule
+	naming naming
 }
 
 // Repository is a repository's row. It is shared between requests and must not be changed.
