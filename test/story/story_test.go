@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,7 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 			"ready":   ready,
 			"set":     set,
 			"field":   field,
+			"match":   match,
 			"profile": profile,
 			"hosts":   hosts,
 			"layout":  layout,
@@ -264,6 +266,20 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: set NAME FILE")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// match NAME FILE REGEXP sets an environment variable to what the first group of the expression matches.
+func match(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: match NAME FILE REGEXP")
+	}
+	expression, err := regexp.Compile(args[2])
+	ts.Check(err)
+	found := expression.FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) < 2 {
+		ts.Fatalf("%s has nothing like %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 // field NAME FILE KEY... sets an environment variable to a member of the JSON in a file: the keys lead to it, and "*" is any.
