@@ -2,13 +2,16 @@ package operator_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/identity/iam"
@@ -195,6 +198,92 @@ func TestExplainOwnRequests(t *testing.T) {
 	}
 }
 
+// API-28, IAMP-8: an explanation does not tell which roles and repositories another account has: what is there, what refuses in so many words, and what is not there are
+// explained alike, of a request and of a question.
+func TestExplainTellsNothingOfWhatExists_API28(t *testing.T) {
+	s := start(t)
+	ctx := t.Context()
+	owner, user := s.Account(t, partner), s.Account(t, customer)
+	for name, trust := range map[string]string{
+		"there":  `{"Effect":"Allow","Principal":{"AWS":"` + partner + `"},"Action":"sts:*"}`,
+		"closed": `{"Effect":"Deny","Principal":{"AWS":"` + customer + `"},"Action":"sts:*"}`,
+	} {
+		trust = `{"Version":"2012-10-17","Statement":[` + trust + `]}`
+		if _, err := owner.IAM().CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := owner.ECR(region).CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + partner + `"},"Action":"ecr:BatchGetImage"}]}`
+	if _, err := owner.ECR(region).SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("there"), PolicyText: &text}); err != nil {
+		t.Fatal(err)
+	}
+	const everything = `{"Effect":"Allow","Action":"*","Resource":"*"}`
+	role := func(name string) string { return "arn:aws:iam::" + partner + ":role/" + name }
+	repository := func(name string) string { return "arn:aws:ecr:us-east-2:" + partner + ":repository/" + name }
+	assume := func(who *berthtest.Caller, name string) error {
+		_, err := who.STS().AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role(name)), RoleSessionName: aws.String("job")})
+		return err
+	}
+	tagged := func(who *berthtest.Caller, name string) error {
+		_, err := who.STS().AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role(name)), RoleSessionName: aws.String("job"), Tags: []ststypes.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+		return err
+	}
+	describe := func(who *berthtest.Caller, name string) error {
+		_, err := who.ECR(region).DescribeImages(ctx, &ecr.DescribeImagesInput{RegistryId: aws.String(partner), RepositoryName: &name})
+		return err
+	}
+	for name, c := range map[string]struct {
+		statements, action string
+		arn                func(name string) string
+		request            func(who *berthtest.Caller, name string) error
+		layer              policy.Layer
+	}{
+		"assume":           {everything, "sts:AssumeRole", role, assume, policy.LayerTrust},
+		"assume-tagged":    {everything, "sts:TagSession", role, tagged, policy.LayerTrust},
+		"assume-unallowed": {`{"Effect":"Allow","Action":"ecr:*","Resource":"*"}`, "sts:AssumeRole", role, assume, policy.LayerTrust},
+		"describe":         {everything, "ecr:DescribeImages", repository, describe, policy.LayerResource},
+		"describe-denied":  {everything + `,{"Effect":"Deny","Action":"ecr:DescribeImages","Resource":"*"}`, "ecr:DescribeImages", repository, describe, policy.LayerResource},
+	} {
+		dev := user.User(t, name, `{"Version":"2012-10-17","Statement":[`+c.statements+`]}`)
+		want := map[string]string{}
+		for _, thing := range []string{"missing", "there", "closed"} {
+			err := c.request(dev, thing)
+			var refused interface{ ServiceRequestID() string }
+			if !errors.As(err, &refused) {
+				t.Fatalf("%s %s: %v", name, thing, err)
+			}
+			id := refused.ServiceRequestID()
+			past, failed := s.explain(t, dev, map[string]any{"requestId": id})
+			if past == nil {
+				t.Fatalf("%s %s: %s", name, thing, failed)
+			}
+			question, failed := s.explain(t, user.Caller, map[string]any{"principal": "arn:aws:iam::" + customer + ":user/" + name, "action": c.action, "resource": c.arn(thing)})
+			if question == nil {
+				t.Fatalf("%s %s: %s", name, thing, failed)
+			}
+			if l := layer(t, past, c.layer); past.Decision != "Deny" || !l.Hidden || l.VisibleTo != partner || len(past.Layers) != 2 {
+				t.Errorf("%s %s: %+v", name, thing, past)
+			}
+			for kind, e := range map[string]*iam.Explanation{"request": past, "question": question} {
+				e.RequestID, e.Time = "", time.Time{}
+				encoded, err := json.Marshal(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := strings.ReplaceAll(string(encoded), "/"+thing, "/NAME")
+				if thing == "missing" {
+					want[kind] = got
+				} else if got != want[kind] {
+					t.Errorf("%s, %s of what is %s:\n%s\nand of what is missing:\n%s", name, kind, thing, got, want[kind])
+				}
+			}
+		}
+	}
+}
+
 // A question is decided by the policies of now; what the asker does not see takes no part in the answer.
 func TestExplainQuestions(t *testing.T) {
 	s := start(t)
@@ -287,12 +376,15 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		decoded.Context.Principal.ARN != "arn:aws:iam::999888777666:user/ann" || !strings.HasPrefix(decoded.Context.Principal.ID, "AIDA") || decoded.Context.Conditions.Items[0].Key != "aws:UserAgent" {
 		t.Errorf("%s", *out.DecodedMessage)
 	}
+	operator := &berthtest.Account{Caller: s.Root(t), ID: first}
+	decoder := operator.User(t, "decoder", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:DecodeAuthorizationMessage","Resource":"*"}]}`)
 	allowed, _ := s.Call(t, v.Caller, "ecr", region, "AmazonEC2ContainerRegistry_V20150921", "DescribeRegistry", "{}")
 	for name, c := range map[string]struct {
 		who           *berthtest.Caller
 		message, want string
 	}{
 		"without permission": {u, id, "AccessDenied"}, "another account": {third.Caller, id, "InvalidAuthorizationMessage"},
+		"the first account, whose sight is berth:Explain's alone": {decoder, id, "InvalidAuthorizationMessage"},
 		"no message": {v.Caller, "nonsense", "InvalidAuthorizationMessage"}, "allowed": {v.Caller, allowed.Header.Get("X-Amzn-Requestid"), "InvalidAuthorizationMessage"},
 	} {
 		_, err := c.who.STS().DecodeAuthorizationMessage(t.Context(), &sts.DecodeAuthorizationMessageInput{EncodedMessage: &c.message})

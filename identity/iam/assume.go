@@ -73,9 +73,9 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 		return nil, err
 	}
 	if err != nil || role.arn() != in.RoleARN {
-		return nil, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
+		role = nil
 	}
-	most, err := d.authorizeAssume(ctx, c, role, &in, details)
+	most, err := d.authorizeAssume(ctx, c, a.Account, role, &in, details)
 	if err != nil {
 		return nil, err
 	}
@@ -138,14 +138,18 @@ func (c *Call) refuse(message string) error {
 }
 
 // authorizeAssume asks the role's trust policy, and the caller's own policies where it must, for each action that the request is (IAMP-3: tags and a source identity
-// are actions of their own), and returns the longest session that the role allows.
-func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, in *AssumeRole, details *sealedSession) (most time.Duration, err error) {
-	r, most, err := d.trustOf(ctx, role)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
-	}
-	if err != nil {
-		return 0, err
+// are actions of their own), and returns the longest session that the role allows. A role that is not there is nil, and is decided, recorded and refused like one
+// whose trust policy says nothing: neither the refusal nor its explanation tells which roles there are (API-28).
+func (d *Directory) authorizeAssume(ctx context.Context, c *Call, account string, role *entity, in *AssumeRole, details *sealedSession) (most time.Duration, err error) {
+	r := &Resource{ARN: in.RoleARN, Account: account, trust: true}
+	if role != nil {
+		there, longest, err := d.trustOf(ctx, role)
+		switch {
+		case err == nil:
+			r, most = there, longest
+		case !errors.Is(err, sql.ErrNoRows):
+			return 0, err
+		}
 	}
 	r.RequestTags = tagMap(in.Tags)
 	r.Keys = map[string]string{"sts:rolesessionname": in.SessionName}
@@ -172,6 +176,9 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, role *entity, 
 		if err != nil {
 			return 0, err
 		}
+	}
+	if r.Policy == nil { // whatever decides, nobody assumes what is not there
+		return 0, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
 	}
 	return most, nil
 }

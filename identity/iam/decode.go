@@ -12,14 +12,14 @@ import (
 
 // DecodeMessage tells of a refused request what STS tells of an encoded authorization message, as the JSON that AWS documents for DecodeAuthorizationMessage. The
 // message is the id of the request, which ends the refusal's text: there is nothing in it to be kept from anybody, for what it stands for is in the audit. It shows the
-// layers of the caller's account, as Explain does, and needs sts:DecodeAuthorizationMessage. Faults: AccessDenied; NoSuchEntity for what is no refused request, or none
+// layers of the caller's account, as Explain does, and no others to the operator either, whose sight berth:Explain gives. It needs sts:DecodeAuthorizationMessage. Faults: AccessDenied; NoSuchEntity for what is no refused request, or none
 // that the caller's account has a part in.
 func (d *Directory) DecodeMessage(ctx context.Context, message string) (string, error) {
-	account, all, err := d.asker(ctx, "sts:DecodeAuthorizationMessage", false)
+	account, _, err := d.asker(ctx, "sts:DecodeAuthorizationMessage", false)
 	if err != nil {
 		return "", err
 	}
-	e, err := d.explainPast(ctx, []*audit.Log{d.log}, message, account, all)
+	e, err := d.explainPast(ctx, []*audit.Log{d.log}, message, account, false)
 	if err != nil && !fault.Is(err, fault.NoSuchEntity) {
 		return "", err
 	}

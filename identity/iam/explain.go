@@ -77,18 +77,32 @@ func (s *sight) side(l policy.Layer) string {
 	switch l {
 	case policy.LayerIdentity, policy.LayerBoundary, policy.LayerSession:
 		return s.c.Principal.Account
-	case policy.LayerSCP:
-		if m := s.c.keys.callers; m != nil {
-			return m.Management
-		}
-		return ""
-	case policy.LayerRCP:
-		if m := s.c.keys.owners; m != nil {
+	case policy.LayerSCP, policy.LayerRCP:
+		if m, _ := s.governed(l); m != nil {
 			return m.Management
 		}
 		return ""
 	}
 	return s.owner()
+}
+
+// governed is the organization that SCPs or RCPs are of, and the account that they bind.
+func (s *sight) governed(l policy.Layer) (*Membership, string) {
+	if l == policy.LayerSCP {
+		return s.c.keys.callers, s.c.Principal.Account
+	}
+	return s.c.keys.owners, s.owner()
+}
+
+// knows says whether s may know that there is a layer that it does not see, and who sees it. Of SCPs and RCPs that bind an account of another organization, and its
+// management, nothing is told, nor even that it is in one.
+func (s *sight) knows(l policy.Layer) bool {
+	if l != policy.LayerSCP && l != policy.LayerRCP {
+		return true
+	}
+	_, account := s.governed(l)
+	callers, owners := s.c.keys.callers, s.c.keys.owners
+	return account == s.account || callers != nil && owners != nil && callers.Organization == owners.Organization
 }
 
 func (s *sight) owner() string {
@@ -236,6 +250,9 @@ func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.
 		out.Message = notAuthorized(c.Principal, c.request.Action, c.request.Resource) // STS told no more
 	}
 	told := !decision.Allowed && past && !c.set.Trust // the refusal's text names its layer
+	if !decides && !told {
+		out.Explicit = false
+	}
 	d.layers(ctx, s, out, decision, told)
 	out.Changes = policy.Suggest(&c.request, &open)
 	return out
@@ -267,11 +284,32 @@ func (s *sight) open() (set policy.Set, hidden bool) {
 	return set, hidden
 }
 
+// explained is what policy.Explain says, with one layer for everything that hangs on a resource whose owner s is not, whether or not there is anything: else it told
+// which repositories and roles there are (API-28).
+func (s *sight) explained() []policy.LayerResult {
+	all := policy.Explain(&s.c.request, &s.c.set)
+	if s.sees(policy.LayerResource) || s.c.request.Resource == "*" {
+		return all
+	}
+	kind := policy.LayerResource
+	if s.c.set.Trust {
+		kind = policy.LayerTrust
+	}
+	all = slices.DeleteFunc(all, func(l policy.LayerResult) bool {
+		return l.Layer == policy.LayerResource || l.Layer == policy.LayerRegistry || l.Layer == policy.LayerTrust
+	})
+	at := slices.IndexFunc(all, func(l policy.LayerResult) bool { return l.Layer != policy.LayerSCP && l.Layer != policy.LayerRCP })
+	if at < 0 {
+		at = len(all)
+	}
+	return slices.Insert(all, at, policy.LayerResult{Layer: kind})
+}
+
 // layers adds every layer to out, those that s may not see as hidden ones: one for all levels, and one for both kinds of resource-based policies, so that not even
 // their number is told.
 func (d *Directory) layers(ctx context.Context, s *sight, out *Explanation, decision *policy.Decision, told bool) {
 	texts := &statementTexts{d: d, ctx: ctx, of: map[*policy.Policy][]json.RawMessage{}}
-	for _, l := range policy.Explain(&s.c.request, &s.c.set) {
+	for _, l := range s.explained() {
 		if s.sees(l.Layer) {
 			e := ExplainedLayer{LayerResult: l}
 			for i := range l.Statements {
@@ -294,7 +332,14 @@ func (d *Directory) layers(ctx context.Context, s *sight, out *Explanation, deci
 		if by == policy.LayerRegistry {
 			by = policy.LayerResource
 		}
-		if told && by == kind {
+		decides := told && by == kind
+		if !s.knows(kind) {
+			if !decides {
+				continue
+			}
+			e.VisibleTo = ""
+		}
+		if decides {
 			e.Deciding, e.Result = true, "none"
 			if decision.Explicit || kind == policy.LayerSCP { // of SCPs the text says no more (IAMP-5)
 				e.Result = "deny"

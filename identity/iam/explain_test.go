@@ -90,7 +90,7 @@ func TestExplainOrganization(t *testing.T) {
 				if l.Layer == policy.LayerSCP {
 					targets = append(targets, l.Target+" "+l.Result)
 				}
-				if hidden := who == "management" && l.Layer == policy.LayerIdentity; l.Hidden != hidden {
+				if hidden := who == "management" && (l.Layer == policy.LayerIdentity || l.Layer == policy.LayerResource); l.Hidden != hidden {
 					w.Errorf("%s: %s is hidden: %v", who, l.Layer, l.Hidden)
 				}
 			}
@@ -99,6 +99,41 @@ func TestExplainOrganization(t *testing.T) {
 			}
 		}
 	})
+}
+
+// API-28, IAMP-8: of the organization of another account, and who manages it, an explanation tells only accounts of the same organization.
+func TestExplainHidesForeignOrganization_IAMP8(t *testing.T) {
+	w := newWorld(t, sqltest.SQLite(t))
+	full := policy.Attached{Name: "RCPFullAWSAccess", Policy: compiled(t, `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`)}
+	guard := policy.Attached{Name: "guard", Policy: compiled(t, `{"Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage","Resource":"*"}}`)}
+	own := &iam.Membership{Organization: "o-b", Management: vendor, SCP: []policy.Level{{Target: "r-b", Policies: []policy.Attached{full}}}}
+	members := map[string]*iam.Membership{stranger: {Organization: "o-a", Management: "121212121212", RCP: []policy.Level{{Target: "r-a", Policies: []policy.Attached{full, guard}}}}, customer: own}
+	w.dir.Govern(func(_ context.Context, account string) (*iam.Membership, error) { return members[account], nil })
+	ann := w.call(w.user(customer, "ann", allow("*", "ecr:*")).ID, "")
+	repo := &iam.Resource{ARN: "arn:aws:ecr:us-east-2:" + stranger + ":repository/app", Account: stranger}
+	seen := func(e *iam.Explanation) string {
+		var out []string
+		for _, l := range e.Layers {
+			if l.Hidden {
+				out = append(out, string(l.Layer)+" "+l.Result+" "+l.VisibleTo)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	for _, c := range []struct{ organization, action, want, owner string }{
+		{"o-b", "ecr:BatchGetImage", "scp unknown " + vendor + ", resource none " + stranger, "rcp unknown 121212121212, identity unknown " + customer},
+		{"o-b", "ecr:PutImage", "scp unknown " + vendor + ", rcp deny , resource unknown " + stranger, "rcp deny 121212121212, identity unknown " + customer},
+		{"o-a", "ecr:PutImage", "scp unknown " + vendor + ", rcp deny 121212121212, resource unknown " + stranger, "scp unknown " + vendor + ", rcp deny 121212121212, identity unknown " + customer},
+	} {
+		members[customer] = &iam.Membership{Organization: c.organization, Management: own.Management, SCP: own.SCP}
+		id := w.decide(ann, c.action, repo)
+		if got := seen(w.explain(ann, id)); got != c.want {
+			w.Errorf("%s: ann sees %q, not %q", c.action, got, c.want)
+		}
+		if got := seen(w.explain(w.asRoot(stranger), id)); got != c.owner {
+			w.Errorf("%s: the owner sees %q, not %q", c.action, got, c.owner)
+		}
+	}
 }
 
 // The traps of the guides: the role that pulls is the execution role, not the one that the policy names, and the explanation says both; the source of a service is of

@@ -211,7 +211,10 @@ func (d *Directory) ownResource(ctx context.Context, action, text string, a arn.
 			continue
 		}
 		e, err := d.find(ctx, k, a.Account, rest[strings.LastIndexByte(rest, '/')+1:])
-		if fault.Is(err, fault.NoSuchEntity) {
+		service, _, _ := strings.Cut(strings.ToLower(action), ":")
+		assumed := k == KindRole && service == "sts"
+		if fault.Is(err, fault.NoSuchEntity) || err == nil && e.arn() != text {
+			r.trust = assumed // as if its trust policy said nothing (API-28)
 			return r, nil
 		}
 		if err != nil {
@@ -220,8 +223,7 @@ func (d *Directory) ownResource(ctx context.Context, action, text string, a arn.
 		if r.Tags, err = d.tags(ctx, e.id); err != nil {
 			return nil, err
 		}
-		service, _, _ := strings.Cut(strings.ToLower(action), ":")
-		if k != KindRole || service != "sts" {
+		if !assumed {
 			return r, nil
 		}
 		var trust string

@@ -110,6 +110,7 @@ func (d *Directory) ContextKeys(ctx context.Context, source string, documents []
 // simulator is what the decisions of one simulation have in common.
 type simulator struct {
 	d         *Directory
+	account   string // of who asks
 	principal policy.Principal
 	set       policy.Set
 	context   simulatedContext
@@ -122,7 +123,7 @@ func (d *Directory) simulator(ctx context.Context, action string, in *Simulation
 	if err != nil {
 		return nil, err
 	}
-	s := &simulator{d: d, principal: policy.Principal{Type: policy.User, Account: account}, spans: map[string][]policy.Span{}}
+	s := &simulator{d: d, account: account, principal: policy.Principal{Type: policy.User, Account: account}, spans: map[string][]policy.Span{}}
 	if in.SourceARN == "" {
 		err = d.Authorize(ctx, action, &Resource{ARN: "*"})
 	} else {
@@ -397,7 +398,7 @@ func (s *simulator) decide(ctx context.Context, action, resource, owner string, 
 	if a, err := arn.Parse(resource); err == nil && arn.IsAccount(a.Account) {
 		owner = a.Account
 	}
-	callers, owners, err := s.d.memberships(ctx, s.principal.Account, owner)
+	callers, owners, err := s.memberships(ctx, owner)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -439,6 +440,19 @@ func (s *simulator) decide(ctx context.Context, action, resource, owner string, 
 		}
 	}
 	return out, statements, nil
+}
+
+// memberships are those of the caller's account and of the resource's owner, where that is the account that asks. Of any other account nothing is loaded: a simulated
+// caller and owner may be whatever one likes, and would try out the SCPs and RCPs of others, and their place in the tree.
+func (s *simulator) memberships(ctx context.Context, owner string) (callers, owners *Membership, err error) {
+	own, err := s.d.memberOf(ctx, s.account)
+	if s.principal.Account == s.account {
+		callers = own
+	}
+	if owner == s.account || owner == "" && callers != nil {
+		owners = own
+	}
+	return callers, owners, err
 }
 
 func outcome(allowed, explicit bool) Outcome {

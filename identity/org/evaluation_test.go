@@ -20,6 +20,45 @@ func scpARN(w *world, id string) string {
 	return "arn:aws:organizations::" + manager + ":policy/" + w.f.ID + "/service_control_policy/" + id
 }
 
+// IAM-9: a simulation tells of one's own organization alone. A simulated caller, or the owner of a resource, in another account is subject to no SCP and no RCP, and is in no
+// organization: else anybody could try out what those of others say.
+func TestSimulationKeepsToTheOwnAccount_IAM9(t *testing.T) {
+	w := newWorld(t, sqltest.SQLite(t))
+	w.enable(org.ServiceControlPolicy, org.ResourceControlPolicy)
+	w.policy(org.ServiceControlPolicy, "no deleting", document(noDelete), w.top)
+	w.policy(org.ResourceControlPolicy, "no pushing", document(`{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage","Resource":"arn:aws:ecr:*:*:repository/secret"}`), w.top)
+	nobody := "arn:aws:iam::" + member + ":user/nobody"
+	secret := "arn:aws:ecr:us-east-2:" + member + ":repository/secret"
+	inTree := `,"Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"` + w.f.ID + `/*"}}`
+	ofOrg := `,"Condition":{"StringEquals":{"aws:ResourceOrgID":"` + w.f.ID + `"}}`
+	for _, c := range []struct {
+		asks                         string
+		caller, action, resource     string
+		owner, condition             string
+		want                         iam.Outcome
+		organization, byOrganization bool
+	}{
+		{stranger, nobody, "ecr:DeleteRepository", "*", "", "", iam.Allowed, false, true},
+		{stranger, nobody, "ecr:CreateRepository", "*", "", inTree, iam.ImplicitDeny, false, true},
+		{stranger, nobody, "ecr:PutImage", secret, "", "", iam.Allowed, false, true},
+		{stranger, "arn:aws:iam::" + stranger + ":user/ann", "ecr:PutImage", secret, "", "", iam.ImplicitDeny, false, true},
+		{stranger, "arn:aws:iam::" + member + ":user/nobody", "ecr:PutImage", "*", member, ofOrg, iam.ImplicitDeny, false, true},
+		{manager, nobody, "ecr:DeleteRepository", "*", "", "", iam.Allowed, false, true},
+		{member, nobody, "ecr:DeleteRepository", "*", "", "", iam.ExplicitDeny, true, false},
+		{member, nobody, "ecr:CreateRepository", "*", "", inTree, iam.Allowed, true, true},
+		{member, "", "ecr:PutImage", secret, "", "", iam.ExplicitDeny, true, false},
+		{member, "arn:aws:iam::" + stranger + ":user/ann", "ecr:PutImage", secret, "", "", iam.ExplicitDeny, true, false},
+	} {
+		got, _, err := w.dir.SimulateCustom(w.as(c.asks), iam.Simulation{
+			CallerARN: c.caller, Owner: c.owner, Actions: []string{c.action}, Resources: []string{c.resource}, Policies: []string{document(`{"Effect":"Allow","Action":"*","Resource":"*"` + c.condition + `}`)},
+		}, iam.Page{})
+		w.ok(err)
+		if one := got[0]; one.Outcome != c.want || one.Organization != c.organization || one.ByOrganization != c.byOrganization {
+			t.Errorf("%+v: %s, organization %v, by it %v", c, one.Outcome, one.Organization, one.ByOrganization)
+		}
+	}
+}
+
 // ORG-27, IAMP-3 step 2: an SCP on a unit binds everybody in the accounts below it, the root user too, wherever the resource is; not the management account, not
 // outsiders, not service-linked roles, not services.
 func TestServiceControlPolicyBindsTheAccountsBelow_ORG27(t *testing.T) {
