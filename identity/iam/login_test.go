@@ -112,10 +112,18 @@ func TestSignInByPassword(t *testing.T) {
 		w.ok(err)
 		w.refused(w.dir.DeleteUser(root, "Ann"), fault.DeleteConflict, "must delete login profile first")
 		ctx, password = session()
+		state := func(to iam.AccountState) {
+			w.ok(w.db.Write(w.Context(), func(tx *sql.Tx) error { return w.dir.SetAccountState(tx, vendor, to) }))
+		}
+		state(iam.AccountSuspended) // ORG-17
+		ended("the account was closed", ctx, password)
+		_, err = w.enter("Ann", goodPassword)
+		w.refused(err, fault.AccessDenied, "The account, the user name or the password is wrong.")
+		state(iam.AccountActive)
+		_, password = session()
 		w.now = w.now.Add(12 * time.Hour)
 		_, err = w.dir.SignIn(w.Context(), password, "us-east-2", w.now)
 		w.refused(err, fault.ExpiredCredentials, "")
-		_ = ctx
 	})
 }
 
