@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
 // limited makes a user whose identity policy is the statements given, and answers a function that makes the context of its next request.
@@ -352,22 +354,25 @@ func TestDeleteByNameOfImage(t *testing.T) {
 
 // A decision for which nobody asks for the image costs no more than before, and allocates nothing.
 func TestOpenImagesAllocatesNothingMore(t *testing.T) {
-	each(t, func(w *world) {
-		w.repo("app")
-		ctx := w.root(vendor)
-		open := func(open func() error) float64 {
-			return testing.AllocsPerRun(100, func() { w.ok(open()) })
+	w := newWorld(t, sqltest.SQLite(t), t.TempDir(), registry.Options{}) // one node: what it has read once it need not ask for again, however slow the machine
+	w.repo("app")
+	ctx := w.root(vendor)
+	open := func(open func() error) float64 {
+		least := math.Inf(1) // what goes on beside is counted too: of several measurements the least
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(100, func() { w.ok(open()) }))
 		}
-		plain := open(func() error {
-			_, err := w.Open(ctx, ref("app"), "ecr:BatchGetImage")
-			return err
-		})
-		image := open(func() error {
-			_, err := w.OpenImages(ctx, ref("app"), "ecr:BatchGetImage", registry.Reference{Tag: "v1"})
-			return err
-		})
-		if image > plain {
-			t.Errorf("%v allocations, %v without images", image, plain)
-		}
+		return least
+	}
+	plain := open(func() error {
+		_, err := w.Open(ctx, ref("app"), "ecr:BatchGetImage")
+		return err
 	})
+	image := open(func() error {
+		_, err := w.OpenImages(ctx, ref("app"), "ecr:BatchGetImage", registry.Reference{Tag: "v1"})
+		return err
+	})
+	if image > plain {
+		t.Errorf("%v allocations, %v without images", image, plain)
+	}
 }
