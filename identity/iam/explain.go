@@ -411,15 +411,14 @@ func (t *statementTexts) show(s *sight, l *policy.LayerResult, r *policy.Stateme
 
 // arnOf is the ARN of a user or role by its unique id; what is no such id, or of nobody, stays as it is.
 func (d *Directory) arnOf(ctx context.Context, id string) string {
-	k, ok := kindOfID(id)
+	e, session, ok := storedPrincipal(id)
 	if !ok {
 		return id
 	}
-	e := entity{kind: k}
-	if err := d.db.Row(ctx, `SELECT account, path, name FROM `+k.table()+` WHERE id = $1`, []any{id}, &e.account, &e.path, &e.name); err != nil {
+	if err := d.db.Row(ctx, `SELECT account, path, name FROM `+e.kind.table()+` WHERE id = $1`, []any{e.id}, &e.account, &e.path, &e.name); err != nil {
 		return id
 	}
-	return e.arn()
+	return e.principalARN(session)
 }
 
 // policiesOf are the policies of a layer.

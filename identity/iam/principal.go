@@ -47,9 +47,9 @@ func (d *Directory) resolvePrincipal(ctx context.Context, value string) (id stri
 	if arn.IsAccount(value) {
 		return "", d.accountExists(ctx, value)
 	}
-	if k, ok := kindOfID(value); ok {
+	if e, _, ok := storedPrincipal(value); ok {
 		var n int64
-		return "", d.db.Row(ctx, `SELECT 1 FROM `+k.table()+` WHERE id = $1`, sql.Args(value), &n)
+		return "", d.db.Row(ctx, `SELECT 1 FROM `+e.kind.table()+` WHERE id = $1`, sql.Args(e.id), &n)
 	}
 	a, err := arn.Parse(value)
 	if err != nil || a.Region != "" || !arn.IsAccount(a.Account) {
@@ -75,12 +75,12 @@ func (d *Directory) resolvePrincipal(ctx context.Context, value string) (id stri
 		err := d.db.Row(ctx, `SELECT id FROM `+k.table()+` WHERE account = $1 AND folded = $2 AND name = $3 AND path = $4`, sql.Args(a.Account, fold(name), name, path), &id)
 		return id, err
 	case a.Service == "sts" && kind == "assumed-role":
-		role, _, ok := strings.Cut(rest, "/")
+		role, session, ok := strings.Cut(rest, "/")
 		if !ok {
 			return "", sql.ErrNoRows
 		}
-		var found string
-		return "", d.db.Row(ctx, `SELECT id FROM iam_role WHERE account = $1 AND folded = $2 AND name = $3`, sql.Args(a.Account, fold(role), role), &found)
+		err := d.db.Row(ctx, `SELECT id FROM iam_role WHERE account = $1 AND folded = $2 AND name = $3`, sql.Args(a.Account, fold(role), role), &id)
+		return id + ":" + session, err
 	case a.Service == "sts" && kind == "federated-user" && rest != "":
 		return "", nil
 	}
@@ -120,14 +120,25 @@ func render(stored []byte, find func(e *entity) error) []byte {
 		return stored
 	}
 	return p.Rewrite(func(value string) (string, bool) {
-		k, ok := kindOfID(value)
-		if !ok {
+		e, session, ok := storedPrincipal(value)
+		if !ok || find(e) != nil {
 			return "", false
 		}
-		e := entity{kind: k, id: value}
-		if err := find(&e); err != nil {
-			return "", false
-		}
-		return e.arn(), true
+		return e.principalARN(session), true
 	})
+}
+
+// storedPrincipal takes apart what stands in a stored policy for a user or role, and for a session of a role: "AROA…:session". Of the entity kind and id are known.
+func storedPrincipal(value string) (e *entity, session string, ok bool) {
+	id, session, _ := strings.Cut(value, ":")
+	k, ok := kindOfID(id)
+	return &entity{kind: k, id: id}, session, ok && (session == "" || k == KindRole)
+}
+
+// principalARN is the ARN of a user or role, or of a session of a role.
+func (e *entity) principalARN(session string) string {
+	if session != "" {
+		return sessionARN(e.account, e.name, session)
+	}
+	return e.arn()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
@@ -205,6 +206,35 @@ func TestRoleAssumesItself_IAMP3(t *testing.T) {
 		both := strings.Replace(trusting(named, ""), `"`+named+`"`, `["`+named+`","`+role.ARN+`"]`, 1)
 		w.ok(w.dir.UpdateAssumeRolePolicy(w.asRoot(customer), "ci", both))
 		w.ok(again())
+	})
+}
+
+// H102, IAMP-2.1: a policy that names a session of a role does not name that of a later role of the same name.
+func TestSessionsInPoliciesFallWithTheRole_H102(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.call(w.user(customer, "ann", allow("*", "sts:AssumeRole")).ID, "")
+		build := func() context.Context {
+			role := w.role(customer, "ci", trusting("arn:aws:iam::"+customer+":user/ann", ""))
+			got, err := w.dir.AssumeRole(ann, iam.AssumeRole{RoleARN: role.ARN, SessionName: "build"})
+			w.ok(err)
+			return w.call(got.AccessKeyID, got.Token)
+		}
+		first := build()
+		const named = "arn:aws:sts::" + customer + ":assumed-role/ci/build"
+		stored, err := w.dir.Resolve(w.Context(), []byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"`+named+`"},"Action":"ecr:BatchGetImage"}}`))
+		w.ok(err)
+		compiled, err := policy.Parse(stored)
+		w.ok(err)
+		r := &iam.Resource{ARN: "arn:aws:ecr:us-east-2:" + customer + ":repository/app", Account: customer, Policy: &policy.Attached{Name: "repository policy", Policy: compiled}}
+		w.ok(w.dir.Authorize(first, "ecr:BatchGetImage", r))
+		if shown := string(w.dir.Render(w.Context(), stored)); !strings.Contains(shown, named) {
+			t.Errorf("the policy is shown as %s", shown)
+		}
+		w.ok(w.dir.DeleteRole(w.asRoot(customer), "ci"))
+		w.refused(w.dir.Authorize(build(), "ecr:BatchGetImage", r), fault.AccessDenied, "no identity-based policy allows")
+		if shown := string(w.dir.Render(w.Context(), stored)); strings.Contains(shown, named) {
+			t.Errorf("the policy is shown as %s", shown)
+		}
 	})
 }
 

@@ -84,6 +84,7 @@ const (
 	roleARN     // text: arn:PARTITION:sts::ACCOUNT:assumed-role/ , name: role name, role: arn:PARTITION:iam::ACCOUNT:role/
 	sessionARN  // text: assumed-role or federated-user ARN
 	uniqueID    // text: AIDA…, AROA…
+	sessionID   // text: AROA…:SESSION
 	serviceName // text: x.amazonaws.com
 	provider    // text: Federated
 )
@@ -135,6 +136,9 @@ func compileAWS(value string) principalPattern {
 	}
 	if isUniqueID(value) {
 		return principalPattern{kind: uniqueID, text: value}
+	}
+	if role, _, ok := strings.Cut(value, ":"); ok && isUniqueID(role) {
+		return principalPattern{kind: sessionID, text: value}
 	}
 	a, err := arn.Parse(value)
 	if err != nil {
@@ -195,6 +199,10 @@ func (v *principalPattern) names(p *Principal) class {
 		}
 	case sessionARN:
 		if (p.Type == AssumedRole || p.Type == FederatedUser) && p.ARN == v.text {
+			return direct
+		}
+	case sessionID:
+		if p.Type == AssumedRole && p.UserID == v.text {
 			return direct
 		}
 	case uniqueID:
