@@ -140,6 +140,17 @@ func TestOnlyTheFirstAccountOperates(t *testing.T) {
 	}
 }
 
+// H83: the name of a service is a name, whatever it holds: it cannot become a policy that lets everybody in.
+func TestServiceNamesAreNoPolicies_H83(t *testing.T) {
+	s := start(t)
+	other := s.Account(t, "999888777666")
+	for _, in := range []string{`{"name":"x\",\"AWS\":\"*"}`, `{"name":"x.example.com\"},\"Principal\":{\"AWS\":\"*"}`} {
+		if name, message := s.call(t, other.Caller, "GetServiceSession", in, nil); name != "AccessDeniedException" && name != "ValidationException" {
+			t.Errorf("%s: %s %s", in, name, message)
+		}
+	}
+}
+
 func TestLookUpAudit(t *testing.T) {
 	s := start(t)
 	root := s.Root(t)

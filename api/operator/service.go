@@ -2,9 +2,9 @@ package operator
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/policy"
 )
@@ -41,10 +41,14 @@ func (a *API) authorizeFor(ctx context.Context, action, service string) error {
 	if err != nil {
 		return err
 	}
-	own, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Sid":"ItsOwnKey","Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"` + action + `",` +
+	name, err := json.Marshal(service) // quoted, whatever it is: a name must not become a part of the policy
+	if err != nil {
+		return err
+	}
+	own, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Sid":"ItsOwnKey","Effect":"Allow","Principal":{"Service":` + string(name) + `},"Action":"` + action + `",` +
 		`"Condition":{"Null":{"aws:TokenIssueTime":"true"}}}}`))
-	if err != nil { // no name of a service has what ends a string
-		return fault.Wrap(err, fault.NoSuchEntity, "The service cannot be found.")
+	if err != nil {
+		return err
 	}
 	return a.Directory.Authorize(ctx, action, &iam.Resource{ARN: "*", Account: first.ID, Policy: &policy.Attached{Name: "rules of services", Policy: own}})
 }

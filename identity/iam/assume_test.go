@@ -147,7 +147,7 @@ func TestSessionTags_H57_STS8(t *testing.T) {
 	})
 }
 
-// API-14: a session ends, is told so for a day, and is then forgotten.
+// API-14: a session ends, and is told so as long as its token is shown.
 func TestSessionsExpire_API14(t *testing.T) {
 	w := newWorld(t, sqltest.SQLite(t))
 	ann := w.call(w.user(customer, "ann").ID, "")
