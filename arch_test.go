@@ -316,6 +316,7 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"Close":         "it ends the registry",
 		"Secret":        "it is a key of the cell, for the server that builds the doors",
 		"ExpireUploads": "the sweep removes what nobody owns any more",
+		"ExpireEvents":  "the sweep removes what was delivered or has waited too long",
 		"RemoveDeleted": "the sweep removes what is deleted already",
 	}
 	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true}

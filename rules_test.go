@@ -20,7 +20,7 @@ func TestCitedRulesAreExplained(t *testing.T) {
 			known[id] = true
 		}
 	}
-	cited := regexp.MustCompile(`\b(?:API|HTTP|STS|IAM|ORG|REP|PTC|LC)-\d+\b|\bIAMP-\d+(?:\.\d+)?|\(H\d{2,3}\b|\(F\d{2}\b`)
+	cited := regexp.MustCompile(`\b(?:API|HTTP|STS|IAM|ORG|REP|PTC|LC|EVT)-\d+\b|\bIAMP-\d+(?:\.\d+)?|\(H\d{2,3}\b|\(F\d{2}\b`)
 	err = filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/event"
 	"github.com/berth-registry/berth/storage/sql"
 )
 
@@ -58,4 +59,9 @@ func (g *Registry) expireSome(ctx context.Context, before time.Time) (gone []blo
 			})
 	})
 	return gone, err
+}
+
+// ExpireEvents removes the events that have waited for a day, and answers how many.
+func (g *Registry) ExpireEvents(ctx context.Context) (removed int64, err error) {
+	return g.events.Prune(ctx, g.now().Add(-event.Kept))
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/event"
 	"github.com/berth-registry/berth/storage/sql"
 )
 
@@ -37,6 +38,8 @@ type Registry struct {
 	who   *iam.Directory
 	log   *audit.Log
 	now   func() time.Time
+	// events is where every change of images is told, in its own transaction.
+	events *event.Outbox
 
 	repositories *otter.Cache[Ref, cachedRepository]
 	repository   *sql.Epoch // settings and existence of repositories
@@ -95,6 +98,10 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if err := db.Bytewise(ctx, "repository.name", "tag.name"); err != nil {
 		return nil, err
 	}
+	events, err := event.Open(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -102,7 +109,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, who: who, log: log, now: o.Now,
+		db: db, blobs: blobs, who: who, log: log, now: o.Now, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables

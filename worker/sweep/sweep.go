@@ -1,4 +1,4 @@
-// Package sweep removes what nobody will come back for: uploads that were left alone for a day, and rows of deleted repositories. Running it twice, or on several nodes at once, does no harm.
+// Package sweep removes what nobody will come back for: uploads that were left alone for a day, rows of deleted repositories, and old events. Running it twice, or on several nodes at once, does no harm.
 package sweep
 
 import (
@@ -28,6 +28,9 @@ func Run(ctx context.Context, g *registry.Registry) {
 		}
 		if err := g.RemoveDeleted(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("what deleted repositories left could not all be removed; it is tried again in an hour", "error", err)
+		}
+		if _, err := g.ExpireEvents(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("old events could not all be removed; it is tried again in an hour", "error", err)
 		}
 		select {
 		case <-ctx.Done():
