@@ -25,33 +25,62 @@ type Image struct {
 	MediaType         string
 	ArtifactMediaType string
 	Subject           oci.Digest
+	Status            ImageStatus
+	ArchivedAt        time.Time // zero: never; stays after the image came back
+	ActivatedAt       time.Time // zero: it never came back from the archive
 }
 
-// ImageFilter chooses images; nil is all of them.
-type ImageFilter struct{ Tagged *bool }
+// ImageStatus says where an image is kept (API-50, API-75).
+type ImageStatus string
 
-func (f ImageFilter) where() string {
+// An image is active; archived, and cannot be pulled (LC-35); or on its way back, and cannot be pulled yet.
+const (
+	Active     ImageStatus = "ACTIVE"
+	Archived   ImageStatus = "ARCHIVED"
+	Activating ImageStatus = "ACTIVATING"
+)
+
+// ImageFilter chooses images; nil and "" are all of them.
+type ImageFilter struct {
+	Tagged *bool
+	Status ImageStatus
+}
+
+// where is the condition of the filter, and args with what it needs.
+func (f ImageFilter) where(args []any) (string, []any) {
+	var where string
+	if f.Status != "" {
+		args = append(args, string(f.Status))
+		where = " AND m.status = $" + strconv.Itoa(len(args))
+	}
 	const tagged = ` EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)`
 	switch {
 	case f.Tagged == nil:
-		return ""
 	case *f.Tagged:
-		return " AND" + tagged
+		where += " AND" + tagged
+	default:
+		where += " AND NOT" + tagged
 	}
-	return " AND NOT" + tagged
+	return where, args
 }
 
-const selectImage = `SELECT m.digest, m.image_size, m.pushed_at, m.last_pull, m.media_type, m.artifact_media_type, m.subject FROM manifest m WHERE m.repository_id = $1`
+const selectImage = `SELECT m.digest, m.image_size, m.pushed_at, m.last_pull, m.media_type, m.artifact_media_type, m.subject,
+	m.status, m.archived_at, m.activated_at FROM manifest m WHERE m.repository_id = $1`
 
 func scanImage(row sql.Scanner) (Image, error) {
 	var i Image
-	var pushed, pulled int64
-	err := row.Scan(&i.Digest, &i.Size, &pushed, &pulled, &i.MediaType, &i.ArtifactMediaType, &i.Subject)
-	i.PushedAt = sql.Time(pushed)
-	if pulled != 0 {
-		i.LastPull = sql.Time(pulled)
-	}
+	var pushed, pulled, archived, activated int64
+	err := row.Scan(&i.Digest, &i.Size, &pushed, &pulled, &i.MediaType, &i.ArtifactMediaType, &i.Subject, &i.Status, &archived, &activated)
+	i.PushedAt, i.LastPull, i.ArchivedAt, i.ActivatedAt = sql.Time(pushed), sometime(pulled), sometime(archived), sometime(activated)
 	return i, err
+}
+
+// sometime is the time that a column says, in which 0 is never.
+func sometime(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return sql.Time(micros)
 }
 
 // Images lists the repository's images, the last pushed first, limit at a time, after the cursor that the page before ended with. next is empty at the end.
@@ -73,15 +102,15 @@ func (r *Repo) Images(ctx context.Context, f ImageFilter, after string, limit in
 // page reads images without their tags, those that are < or <= the cursor, which is the time and the digest of one: a page costs the same wherever it
 // stands in the list.
 func (r *Repo) page(tx *sql.Tx, f ImageFilter, after, compare string, limit int) (list []Image, next string, err error) {
-	where, args := f.where(), sql.Args(r.ID)
+	where, args := f.where(sql.Args(r.ID))
 	if after != "" {
 		at, digest, ok := strings.Cut(after, " ")
 		micros, err := strconv.ParseInt(at, 10, 64)
 		if !ok || err != nil {
 			return nil, "", fmt.Errorf("cursor %q", after)
 		}
-		where += ` AND (m.pushed_at, m.digest) ` + compare + ` ($2, $3)`
 		args = append(args, micros, digest)
+		where += fmt.Sprintf(` AND (m.pushed_at, m.digest) %s ($%d, $%d)`, compare, len(args)-1, len(args))
 	}
 	query := selectImage + where + ` ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $` + strconv.Itoa(len(args)+1)
 	err = tx.Rows(query, append(args, limit+1), func(row sql.Scanner) error {

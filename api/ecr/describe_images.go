@@ -32,9 +32,6 @@ func (a *API) DescribeImages(ctx context.Context, in *ecr.DescribeImagesInput) (
 		return nil, err
 	}
 	out := &ecr.DescribeImagesOutput{ImageDetails: []types.ImageDetail{}}
-	if f.matchesNothing() {
-		return out, nil
-	}
 	images, next, err := r.Images(ctx, f.registry(), p.after, p.limit)
 	if err != nil {
 		return nil, err
@@ -82,7 +79,7 @@ func showImageDetail(r *registry.Repo, image *registry.Image) types.ImageDetail 
 		ImageSizeInBytes:       aws.Int64(image.Size),
 		ImagePushedAt:          aws.Time(image.PushedAt),
 		ImageManifestMediaType: aws.String(image.MediaType),
-		ImageStatus:            types.ImageStatusActive,
+		ImageStatus:            types.ImageStatus(image.Status),
 	}
 	if len(image.Tags) > 0 {
 		d.ImageTags = image.Tags
@@ -95,6 +92,12 @@ func showImageDetail(r *registry.Repo, image *registry.Image) types.ImageDetail 
 	}
 	if !image.LastPull.IsZero() {
 		d.LastRecordedPullTime = aws.Time(image.LastPull)
+	}
+	if !image.ArchivedAt.IsZero() {
+		d.LastArchivedAt = aws.Time(image.ArchivedAt)
+	}
+	if !image.ActivatedAt.IsZero() {
+		d.LastActivatedAt = aws.Time(image.ActivatedAt)
 	}
 	return d
 }

@@ -20,26 +20,26 @@ func (f imageFilter) binding(ctx context.Context, registryID, name *string) []st
 	return []string{account(ctx, registryID), aws.ToString(name), string(f.tags), string(f.status)}
 }
 
-// matchesNothing reports whether the filter asks for images that are archived or on their way back: every image is active.
-func (f imageFilter) matchesNothing() bool {
-	return f.status == types.ImageStatusFilterArchived || f.status == types.ImageStatusFilterActivating
-}
-
 func (f imageFilter) registry() registry.ImageFilter {
+	var out registry.ImageFilter
 	switch f.tags {
 	case types.TagStatusTagged:
-		return registry.ImageFilter{Tagged: aws.Bool(true)}
+		out.Tagged = aws.Bool(true)
 	case types.TagStatusUntagged:
-		return registry.ImageFilter{Tagged: aws.Bool(false)}
+		out.Tagged = aws.Bool(false)
 	}
-	return registry.ImageFilter{}
+	switch f.status {
+	case types.ImageStatusFilterAny:
+	case "":
+		out.Status = registry.Active
+	default:
+		out.Status = registry.ImageStatus(f.status)
+	}
+	return out
 }
 
 // matches reports whether the filter chooses image, for images that were asked for by id.
 func (f imageFilter) matches(image *registry.Image) bool {
-	if f.matchesNothing() {
-		return false
-	}
-	tagged := f.registry().Tagged
-	return tagged == nil || *tagged == (len(image.Tags) > 0)
+	want := f.registry()
+	return (want.Status == "" || want.Status == image.Status) && (want.Tagged == nil || *want.Tagged == (len(image.Tags) > 0))
 }

@@ -23,9 +23,6 @@ func (a *API) ListImages(ctx context.Context, in *ecr.ListImagesInput) (*ecr.Lis
 		return nil, err
 	}
 	out := &ecr.ListImagesOutput{ImageIds: []types.ImageIdentifier{}}
-	if f.matchesNothing() {
-		return out, nil
-	}
 	ids, next, err := r.ImageIDs(ctx, f.registry(), p.after, p.limit)
 	if err != nil {
 		return nil, err
