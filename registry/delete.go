@@ -143,20 +143,26 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, 
 		return nil, &Failure{id, FailTagNotOfDigest, "Requested image tag does not match the image digest"}, nil
 	}
 	gone := []ImageID{{digest, id.Tag}}
+	tags, err := r.tagsOf(tx, digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(tags) == 1 {
+		needed, err := r.isChild(tx, digest)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !needed {
+			return gone, nil, r.deleteImage(tx, digest, asked)
+		}
+	}
 	if _, err := tx.Exec(`DELETE FROM tag WHERE repository_id = $1 AND name = $2`, r.ID, id.Tag); err != nil {
 		return nil, nil, err
 	}
 	if err := r.g.contents.moved(tx, r.ID, id.Tag); err != nil {
 		return nil, nil, err
 	}
-	tags, err := r.tagsOf(tx, digest)
-	if err != nil || len(tags) > 0 {
-		return gone, nil, err
-	}
-	if needed, err := r.isChild(tx, digest); err != nil || needed {
-		return gone, nil, err
-	}
-	return gone, nil, r.deleteImage(tx, digest, asked)
+	return gone, nil, r.tellDelete(tx, digest, id.Tag)
 }
 
 func (r *Repo) isChild(tx *sql.Tx, d oci.Digest) (bool, error) {
@@ -179,7 +185,8 @@ func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
 }
 
 // deleteImage removes the image, its tags, and what refers to it as its subject, and what refers to that; referrers that an index needs stay. The work is
-// a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for.
+// a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for. Each
+// image that goes is told of (EVT-4, EVT-10).
 func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 	image := d
 	for queue := []oci.Digest{d}; len(queue) > 0; {
@@ -195,6 +202,9 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 			if err := r.g.contents.moved(tx, r.ID, tag); err != nil {
 				return err
 			}
+		}
+		if err := r.tellDelete(tx, d, tags...); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(`DELETE FROM manifest WHERE repository_id = $1 AND digest = $2`, r.ID, d); err != nil {
 			return err

@@ -85,6 +85,11 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 				return err
 			}
 		}
+		if s.New || s.Moved {
+			if err := r.tellPush(tx, m, digest, p.Tag); err != nil {
+				return err
+			}
+		}
 		if s.New && full {
 			return fault.New(fault.LimitExceeded, "The repository with name '%s' holds %d images, which is the limit", r.Name, r.g.limits.Images)
 		}
