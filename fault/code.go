@@ -1,6 +1,6 @@
 package fault
 
-// The conditions that berth reports. A door's table names each on its own wire; a test walks Codes through every table.
+// The conditions that berth reports, in the groups of Group.
 const (
 	// Who is calling.
 	MissingCredentials Code = "MissingCredentials" // nothing was presented (API-16, HTTP-5)
@@ -16,16 +16,12 @@ const (
 	MethodNotAllowed Code = "MethodNotAllowed" // this resource has no such method (H11, H33)
 	InvalidParameter Code = "InvalidParameter" // a value breaks its constraint (API-8, API-9)
 	Validation       Code = "Validation"       // a semantic rule of an operation that models ValidationException (API-9)
-	NameInvalid      Code = "NameInvalid"      // repository name outside the grammar (API-24, H02)
-	TagInvalid       Code = "TagInvalid"       // image tag outside the grammar (API-25, H04)
-	DigestInvalid    Code = "DigestInvalid"    // digest outside the grammar or of an algorithm not computed (API-25, H05, H06)
-	RangeInvalid     Code = "RangeInvalid"     // a Range or Content-Range that cannot be met (H08, HTTP-22)
-	SizeInvalid      Code = "SizeInvalid"      // announced and real length differ, or over a limit (H21)
 	Throttled        Code = "Throttled"        // over a rate (API-80, HTTP-31)
 	LimitExceeded    Code = "LimitExceeded"    // over a count or size quota (API-79)
 	Unavailable      Code = "Unavailable"      // try again: database busy, disk full, shutting down (F09, F13)
 
 	// Repositories.
+	NameInvalid              Code = "NameInvalid" // repository name outside the grammar (API-24, H02)
 	RepositoryNotFound       Code = "RepositoryNotFound"
 	RepositoryAlreadyExists  Code = "RepositoryAlreadyExists"
 	RepositoryNotEmpty       Code = "RepositoryNotEmpty"
@@ -36,6 +32,10 @@ const (
 	EncryptionKeyUnusable    Code = "EncryptionKeyUnusable" // KmsException (API-36)
 
 	// Images and layers.
+	TagInvalid               Code = "TagInvalid"    // image tag outside the grammar (API-25, H04)
+	DigestInvalid            Code = "DigestInvalid" // digest outside the grammar or of an algorithm not computed (API-25, H05, H06)
+	RangeInvalid             Code = "RangeInvalid"  // a Range or Content-Range that cannot be met (H08, HTTP-22)
+	SizeInvalid              Code = "SizeInvalid"   // announced and real length differ, or over a limit (H21)
 	ImageNotFound            Code = "ImageNotFound"
 	ImageAlreadyExists       Code = "ImageAlreadyExists"    // same digest and tag again (API-67)
 	ImageTagAlreadyExists    Code = "ImageTagAlreadyExists" // immutable tag (API-68)
@@ -63,12 +63,12 @@ const (
 	MalformedPolicyDocument Code = "MalformedPolicyDocument"
 	InvalidInput            Code = "InvalidInput"
 	UnmodifiableEntity      Code = "UnmodifiableEntity"
-	PackedPolicyTooLarge    Code = "PackedPolicyTooLarge"
 	PolicyEvaluation        Code = "PolicyEvaluation"        // a stored policy cannot be evaluated (IAM-9)
 	PasswordPolicyViolation Code = "PasswordPolicyViolation" // a new password is not what the account asks for
 	InvalidUserType         Code = "InvalidUserType"         // only a user can do this, and the caller is none
 
-	// Tokens of identity providers (STS-10).
+	// Sessions, and the tokens of identity providers that they are made for (STS-10).
+	PackedPolicyTooLarge        Code = "PackedPolicyTooLarge"
 	InvalidIdentityToken        Code = "InvalidIdentityToken"        // no token, of nobody known, for somebody else, or not signed by whom it names
 	ExpiredIdentityToken        Code = "ExpiredIdentityToken"        // its time is over: a new one helps
 	RejectedIdentityToken       Code = "RejectedIdentityToken"       // its time has not come
@@ -112,25 +112,72 @@ const (
 	ResourcePolicyNotFound          Code = "ResourcePolicyNotFound"
 )
 
-// Codes lists every code, so that a test can walk each through each door's table.
-func Codes() []Code {
-	return []Code{
-		MissingCredentials, MalformedSignature, SignatureMismatch, UnknownCredentials, ExpiredCredentials, AccessDenied,
-		MalformedRequest, UnknownOperation, MethodNotAllowed, InvalidParameter, Validation, NameInvalid, TagInvalid, DigestInvalid,
-		RangeInvalid, SizeInvalid, Throttled, LimitExceeded, Unavailable,
-		RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound,
-		InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
-		ImageNotFound, ImageAlreadyExists, ImageTagAlreadyExists, ImageDigestDoesNotMatch, ImageReferenced, ManifestInvalid,
-		ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound, LayerInaccessible,
-		LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
-		NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PackedPolicyTooLarge, PolicyEvaluation,
-		PasswordPolicyViolation, InvalidUserType,
-		InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
-		AlreadyInOrganization, OrganizationsNotInUse, OrganizationNotEmpty, RootNotFound, OrganizationalUnitNotFound, OrganizationalUnitAlreadyExists,
-		OrganizationalUnitNotEmpty, ParentNotFound, ChildNotFound, TargetNotFound, SourceParentNotFound, DestinationParentNotFound, AccountNotFound,
-		AccountAlreadyThere, AccountAlreadyClosed, CreateAccountStatusNotFound, ManagementAccountCannotLeave, ConstraintViolation, HandshakeNotFound,
-		HandshakeAlreadyExists, HandshakeAlreadyInState, InvalidHandshakeTransition, HandshakeConstraintViolation, PolicyNotFound, PolicyAlreadyExists,
-		PolicyInUse, PolicyAlreadyAttached, PolicyNotAttached, PolicyTypeAlreadyEnabled, PolicyTypeNotEnabled, PolicyTypeNotAvailable,
-		EffectivePolicyNotFound, AccountAlreadyRegistered, AccountNotRegistered, ResourcePolicyNotFound,
+// Group is a family of codes. A door's table names those of the groups that its operations can meet, and a test of the door requires them.
+type Group int
+
+// The groups. Callers and Requests are met at every door.
+const (
+	Callers       Group = iota // who is calling
+	Requests                   // what was asked, whatever it is about
+	Repositories               // and registries
+	Images                     // and their tags and layers
+	Identities                 // users, groups, roles, policies, accounts
+	Sessions                   // what STS makes of a role, a user or a token
+	Organizations              // units, accounts in them, their policies and handshakes
+)
+
+// Codes lists the codes of some groups, and without one those of all: a code that is not in it is no code.
+func Codes(groups ...Group) []Code {
+	if len(groups) == 0 {
+		groups = []Group{Callers, Requests, Repositories, Images, Identities, Sessions, Organizations}
 	}
+	var codes []Code
+	for _, g := range groups {
+		codes = append(codes, g.codes()...)
+	}
+	return codes
+}
+
+func (g Group) codes() []Code {
+	switch g {
+	case Callers:
+		return []Code{
+			MissingCredentials, MalformedSignature, SignatureMismatch, UnknownCredentials, ExpiredCredentials, AccessDenied,
+		}
+	case Requests:
+		return []Code{
+			MalformedRequest, UnknownOperation, MethodNotAllowed, InvalidParameter, Validation, Throttled, LimitExceeded, Unavailable,
+		}
+	case Repositories:
+		return []Code{
+			NameInvalid, RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound,
+			InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
+		}
+	case Images:
+		return []Code{
+			TagInvalid, DigestInvalid, RangeInvalid, SizeInvalid, ImageNotFound, ImageAlreadyExists, ImageTagAlreadyExists, ImageDigestDoesNotMatch,
+			ImageReferenced, ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound,
+			LayerInaccessible, LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
+		}
+	case Identities:
+		return []Code{
+			NoSuchEntity, EntityAlreadyExists, DeleteConflict, MalformedPolicyDocument, InvalidInput, UnmodifiableEntity, PolicyEvaluation,
+			PasswordPolicyViolation, InvalidUserType,
+		}
+	case Sessions:
+		return []Code{
+			PackedPolicyTooLarge, InvalidIdentityToken, ExpiredIdentityToken, RejectedIdentityToken, IdentityProviderUnreachable,
+		}
+	case Organizations:
+		return []Code{
+			AlreadyInOrganization, OrganizationsNotInUse, OrganizationNotEmpty, RootNotFound, OrganizationalUnitNotFound,
+			OrganizationalUnitAlreadyExists, OrganizationalUnitNotEmpty, ParentNotFound, ChildNotFound, TargetNotFound, SourceParentNotFound,
+			DestinationParentNotFound, AccountNotFound, AccountAlreadyThere, AccountAlreadyClosed, CreateAccountStatusNotFound,
+			ManagementAccountCannotLeave, ConstraintViolation, HandshakeNotFound, HandshakeAlreadyExists, HandshakeAlreadyInState,
+			InvalidHandshakeTransition, HandshakeConstraintViolation, PolicyNotFound, PolicyAlreadyExists, PolicyInUse, PolicyAlreadyAttached,
+			PolicyNotAttached, PolicyTypeAlreadyEnabled, PolicyTypeNotEnabled, PolicyTypeNotAvailable, EffectivePolicyNotFound,
+			AccountAlreadyRegistered, AccountNotRegistered, ResourcePolicyNotFound,
+		}
+	}
+	return nil
 }

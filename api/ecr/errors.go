@@ -5,30 +5,16 @@ import (
 	"github.com/berth-registry/berth/lang/awswire"
 )
 
-// exceptions names every fault on this wire (API-4, API-5). All are HTTP 400 but ServerException, which is 500: it stands for what only another door
-// can cause, and for "try again", which the SDKs do by themselves after a 500.
+// exceptions names the faults that this wire has names of its own for (API-4, API-5). All are HTTP 400 but ServerException, which is 500: it stands for
+// what only another door can cause, and for "try again", which the SDKs do by themselves after a 500.
 func exceptions() awswire.Table {
-	t := awswire.Table{
-		fault.MissingCredentials: "MissingAuthenticationTokenException",
-		fault.MalformedSignature: "IncompleteSignatureException",
-		fault.SignatureMismatch:  "InvalidSignatureException",
-		fault.UnknownCredentials: "UnrecognizedClientException",
-		fault.ExpiredCredentials: "ExpiredTokenException",
-		fault.AccessDenied:       "AccessDeniedException",
-
-		fault.MalformedRequest: "SerializationException",
-		fault.UnknownOperation: "UnknownOperationException",
-		fault.MethodNotAllowed: "UnknownOperationException",
-		fault.InvalidParameter: "InvalidParameterException",
-		fault.Validation:       "ValidationException",
-		fault.NameInvalid:      "InvalidParameterException",
-		fault.TagInvalid:       "InvalidParameterException",
-		fault.DigestInvalid:    "InvalidParameterException",
-		fault.RangeInvalid:     "InvalidParameterException",
-		fault.SizeInvalid:      "InvalidParameterException",
-		fault.Throttled:        "ThrottlingException",
-		fault.LimitExceeded:    "LimitExceededException",
-		fault.Unavailable:      "ServerException",
+	return awswire.Table{
+		fault.NameInvalid:   "InvalidParameterException",
+		fault.TagInvalid:    "InvalidParameterException",
+		fault.DigestInvalid: "InvalidParameterException",
+		fault.RangeInvalid:  "InvalidParameterException",
+		fault.SizeInvalid:   "InvalidParameterException",
+		fault.Unavailable:   "ServerException",
 
 		fault.RepositoryNotFound:       "RepositoryNotFoundException",
 		fault.RepositoryAlreadyExists:  "RepositoryAlreadyExistsException",
@@ -60,10 +46,4 @@ func exceptions() awswire.Table {
 		// The SDKs wait and try again; by then the other writer is done and the part is refused or taken by its offset (H23).
 		fault.UploadBusy: "ThrottlingException",
 	}
-	for _, code := range fault.Codes() {
-		if t[code] == "" { // faults of the identity doors, which no operation here lets through
-			t[code] = "ServerException"
-		}
-	}
-	return t
 }

@@ -34,7 +34,7 @@ func (f *Front) aws(x *exchange, r *http.Request) {
 		return
 	}
 	x.code = service.WireCode(err)
-	if fault.As(err) == nil {
+	if !service.Names(err) { // also a fault of another door's, which nobody here could word
 		x.failure = err
 	}
 	service.WriteError(&x.response, err, x.call.RequestID)

@@ -10,7 +10,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
 	"github.com/berth-registry/berth/storage/audit"
@@ -31,21 +30,7 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, Errors())
-}
-
-// Errors names each fault on this wire. What is not named by the service is named as the AWS services name it.
-func Errors() awswire.Table {
-	return awswire.Table{
-		fault.EntityAlreadyExists: "EntityAlreadyExistsException",
-		fault.NoSuchEntity:        "NoSuchEntityException",
-		fault.LimitExceeded:       "LimitExceededException",
-		fault.InvalidInput:        "InvalidInputException",
-		fault.InvalidParameter:    "InvalidInputException",
-		fault.Unavailable:         "ServiceUnavailableException",
-
-		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
-	}
+	return awswire.Bind(model, a, exceptions())
 }
 
 // authorize asks for an action of the operator's.

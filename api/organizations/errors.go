@@ -5,19 +5,9 @@ import (
 	"github.com/berth-registry/berth/lang/awswire"
 )
 
-// exceptions names every fault on this wire (ORG-10 to ORG-20, API-5). ServiceException stands for what only another door can cause.
+// exceptions names the faults that this wire has names of its own for (ORG-10 to ORG-20, API-5). Others are ServiceException, a 500.
 func exceptions() awswire.Table {
-	t := awswire.Table{
-		fault.MissingCredentials: "MissingAuthenticationTokenException",
-		fault.MalformedSignature: "IncompleteSignatureException",
-		fault.SignatureMismatch:  "InvalidSignatureException",
-		fault.UnknownCredentials: "UnrecognizedClientException",
-		fault.ExpiredCredentials: "ExpiredTokenException",
-		fault.AccessDenied:       "AccessDeniedException",
-
-		fault.MalformedRequest: "SerializationException",
-		fault.UnknownOperation: "UnknownOperationException",
-		fault.MethodNotAllowed: "UnknownOperationException",
+	return awswire.Table{
 		fault.InvalidParameter: "InvalidInputException",
 		fault.Validation:       "InvalidInputException",
 		fault.InvalidInput:     "InvalidInputException",
@@ -63,10 +53,4 @@ func exceptions() awswire.Table {
 		fault.AccountNotRegistered:     "AccountNotRegisteredException",
 		fault.ResourcePolicyNotFound:   "ResourcePolicyNotFoundException",
 	}
-	for _, code := range fault.Codes() {
-		if t[code] == "" {
-			t[code] = "ServiceException"
-		}
-	}
-	return t
 }

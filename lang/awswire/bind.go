@@ -64,12 +64,15 @@ var (
 // Bind finds the methods of api that serve the operations of m: exported, named as the operation, func(context.Context, *XInput) (*XOutput, error) with the SDK's own shapes. errors
 // names fault codes on this wire, over the protocol's own names for what every service shares.
 //
-// Bind fails when a method has that form and no operation its name, when a method has an operation's name and another form, and when a shape of the model does not fit into the Go
+// Bind fails when errors has a name that is neither an exception of the model nor shared by the services of its protocol, when a method has that form and no operation its name, when a method has an operation's name and another form, and when a shape of the model does not fit into the Go
 // type: a mistake of ours ends the start, not a request.
 func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) {
 	b := binding{unchecked: make(map[string][]string)}
 	for _, option := range options {
 		option(&b)
+	}
+	if err := errors.check(m); err != nil {
+		return nil, err
 	}
 	s := newService(m, errors)
 	for name, op := range m.operations {

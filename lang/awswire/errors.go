@@ -1,14 +1,18 @@
 package awswire
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/berth-registry/berth/fault"
 )
 
-// Table names fault codes on a service's wire: the name of an exception shape of the model, or a bare code that no shape has, such as AccessDeniedException.
+// Table names fault codes on a service's wire, where it has a name of its own for them: an exception shape of the model, or one of the bare codes that every service of the
+// protocol has, such as AccessDeniedException. What it does not name is named as every service names it, or is the service's internal error.
 type Table map[fault.Code]string
 
 // wireError is how one fault code is answered.
@@ -27,21 +31,35 @@ func shared(p Protocol) Table {
 			fault.SignatureMismatch: "InvalidSignatureException", fault.UnknownCredentials: "UnrecognizedClientException", fault.ExpiredCredentials: "ExpiredTokenException",
 			fault.AccessDenied: "AccessDeniedException", fault.MalformedRequest: "SerializationException", fault.UnknownOperation: "UnknownOperationException",
 			fault.MethodNotAllowed: "UnknownOperationException", fault.InvalidParameter: "InvalidParameterException", fault.Validation: "ValidationException",
-			fault.Throttled: "ThrottlingException", fault.Unavailable: "ServiceUnavailableException",
+			fault.Throttled: "ThrottlingException", fault.LimitExceeded: "LimitExceededException", fault.Unavailable: "ServiceUnavailableException",
 		}
 	}
 	return Table{
 		fault.MissingCredentials: "MissingAuthenticationToken", fault.MalformedSignature: "IncompleteSignature", fault.SignatureMismatch: "SignatureDoesNotMatch",
 		fault.UnknownCredentials: "InvalidClientTokenId", fault.ExpiredCredentials: "ExpiredToken", fault.AccessDenied: "AccessDenied",
 		fault.MalformedRequest: "MalformedQueryString", fault.UnknownOperation: "InvalidAction", fault.MethodNotAllowed: "InvalidAction",
-		fault.InvalidParameter: "InvalidParameterValue", fault.Validation: "ValidationError", fault.Throttled: "Throttling", fault.Unavailable: "ServiceUnavailable",
+		fault.InvalidParameter: "InvalidParameterValue", fault.Validation: "ValidationError", fault.Throttled: "Throttling",
+		fault.LimitExceeded: "LimitExceeded", fault.Unavailable: "ServiceUnavailable",
 	}
+}
+
+// bareInternal is the internal error of a service whose model has no exception for it.
+const bareInternal = "InternalFailure"
+
+// internal is the model's own name for an error that is the service's fault (API-4, ORG-26, IAM-11).
+func (m *Model) internal() wireError {
+	for _, name := range []string{"ServerException", "ServiceException", "ServiceFailureException"} {
+		if sh := m.shapes[name]; sh != nil && sh.exception {
+			return m.wireError(name)
+		}
+	}
+	return m.wireError(bareInternal)
 }
 
 // bareStatus is the status of codes that no model has; the others are 400.
 func bareStatus(p Protocol, code string) int {
 	switch code {
-	case "ServerException", "InternalFailure":
+	case bareInternal:
 		return http.StatusInternalServerError
 	case "ServiceUnavailable", "ServiceUnavailableException":
 		return http.StatusServiceUnavailable
@@ -54,7 +72,7 @@ func bareStatus(p Protocol, code string) int {
 }
 
 func newService(m *Model, errors Table) *Service {
-	s := &Service{model: m, operations: make(map[string]*Operation, len(m.operations)), errors: make(map[fault.Code]wireError)}
+	s := &Service{model: m, operations: make(map[string]*Operation, len(m.operations)), errors: make(map[fault.Code]wireError), internal: m.internal()}
 	s.buffers.New = func() any { return new([]byte) }
 	for code, name := range shared(m.Protocol) {
 		s.errors[code] = m.wireError(name)
@@ -62,14 +80,18 @@ func newService(m *Model, errors Table) *Service {
 	for code, name := range errors {
 		s.errors[code] = m.wireError(name)
 	}
-	s.internal = m.wireError("ServerException")
-	if m.Protocol == Query {
-		s.internal = m.wireError("InternalFailure")
-		if m.shapes["ServiceFailureException"] != nil {
-			s.internal = m.wireError("ServiceFailureException")
+	return s
+}
+
+// check finds the names of a table that no client would know: neither an exception of the model nor a bare code of the protocol.
+func (t Table) check(m *Model) error {
+	bare := slices.Collect(maps.Values(shared(m.Protocol)))
+	for code, name := range t {
+		if sh := m.shapes[name]; (sh == nil || !sh.exception) && !slices.Contains(bare, name) {
+			return fmt.Errorf("awswire: %s has no exception %s, which is to be the name of %s", m.Service, name, code)
 		}
 	}
-	return s
+	return nil
 }
 
 func (m *Model) wireError(name string) wireError {
@@ -99,6 +121,12 @@ func (s *Service) find(err error) (wireError, *fault.Error) {
 		}
 	}
 	return s.internal, nil
+}
+
+// Names reports whether err is a fault that has a name on this wire. Any other is told as the service's internal error, with nothing of its text: its cause belongs into the log.
+func (s *Service) Names(err error) bool {
+	_, f := s.find(err)
+	return f != nil
 }
 
 // WireCode is the code by which err goes out, for metrics and audit: "RepositoryNotFoundException", "NoSuchEntity". An error that is no fault, or a fault that the table does not

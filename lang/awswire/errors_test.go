@@ -124,6 +124,8 @@ func TestWireOfErrors(t *testing.T) {
 		{stsService, fault.New(fault.ExpiredCredentials, "x"), 403, "ExpiredToken", stsError + `ExpiredToken</Code><Message>x</Message></Error><RequestId>id-1</RequestId></ErrorResponse>`},
 		{stsService, fault.New(fault.MalformedSignature, "x"), 400, "IncompleteSignature", stsError + `IncompleteSignature</Code><Message>x</Message></Error><RequestId>id-1</RequestId></ErrorResponse>`},
 		{stsService, fault.New(fault.AccessDenied, "x"), 403, "AccessDenied", stsError + `AccessDenied</Code><Message>x</Message></Error><RequestId>id-1</RequestId></ErrorResponse>`},
+		{bind(t, "organizations", struct{}{}, nil), errors.New("cause"), 500, "ServiceException", `{"__type":"ServiceException","Message":"Internal server error. Request id: id-1"}`},
+		{FrontDoor(JSON), errors.New("cause"), 500, "InternalFailure", `{"__type":"InternalFailure","message":"Internal server error. Request id: id-1"}`},
 		{FrontDoor(Query), fault.New(fault.UnknownOperation, "x"), 400, "InvalidAction",
 			`<ErrorResponse xmlns="http://webservices.amazon.com/AWSFault/2005-15-09"><Error><Type>Sender</Type><Code>InvalidAction</Code><Message>x</Message></Error><RequestId>id-1</RequestId></ErrorResponse>`},
 		{FrontDoor(JSON), fault.New(fault.UnknownOperation, "x"), 400, "UnknownOperationException", `{"__type":"UnknownOperationException","message":"x"}`},
@@ -138,6 +140,19 @@ func TestWireOfErrors(t *testing.T) {
 		}
 		if json := c.service.Model().Protocol == JSON; json && (w.Header().Get("x-amzn-ErrorType") != c.code || w.Header().Get("Content-Type") != "application/x-amz-json-1.1") || !json && w.Header().Get("Content-Type") != "text/xml" {
 			t.Errorf("%v: headers %v", c.err, w.Header())
+		}
+	}
+}
+
+// A table cannot name what no client knows: a misspelt exception ends the start, not a request.
+func TestNamesThatNoModelHas(t *testing.T) {
+	for service, name := range map[string]string{"ecr": "RepositoryNotFound", "iam": "NoSuchEntity", "sts": "AccessDeniedException", "organizations": "Organization"} {
+		m, err := Load(service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Bind(m, struct{}{}, Table{fault.NoSuchEntity: name}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %s is taken for an exception: %v", service, name, err)
 		}
 	}
 }

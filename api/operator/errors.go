@@ -1,0 +1,18 @@
+package operator
+
+import (
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/awswire"
+)
+
+// exceptions names the faults that this wire has names of its own for (API-5). Others are InternalFailure, a 500.
+func exceptions() awswire.Table {
+	return awswire.Table{
+		fault.EntityAlreadyExists: "EntityAlreadyExistsException",
+		fault.NoSuchEntity:        "NoSuchEntityException",
+		fault.InvalidInput:        "InvalidInputException",
+		fault.InvalidParameter:    "InvalidInputException",
+
+		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
+	}
+}
