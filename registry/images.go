@@ -44,6 +44,7 @@ const (
 type ImageFilter struct {
 	Tagged *bool
 	Status ImageStatus
+	roots  bool // only what belongs to no other image
 }
 
 // where is the condition of the filter, and args with what it needs.
@@ -55,6 +56,8 @@ func (f ImageFilter) where(args []any) (string, []any) {
 	}
 	const tagged = ` EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)`
 	switch {
+	case f.roots:
+		where += rootsOnly
 	case f.Tagged == nil:
 	case *f.Tagged:
 		where += " AND" + tagged
@@ -89,14 +92,28 @@ func (r *Repo) Images(ctx context.Context, f ImageFilter, after string, limit in
 		if list, next, err = r.page(tx, f, after, "<", limit); err != nil {
 			return err
 		}
+		tags, err := r.tagsOfAll(tx, len(list), func(i int) oci.Digest { return list[i].Digest })
 		for i := range list {
-			if list[i].Tags, err = r.tagsOf(tx, list[i].Digest); err != nil {
-				return err
-			}
+			list[i].Tags = tags[list[i].Digest]
 		}
-		return nil
+		return err
 	})
 	return list, next, err
+}
+
+// tagsOfAll is tagsOf for n images at once: a page of them costs a few queries, and not one for each.
+func (r *Repo) tagsOfAll(tx *sql.Tx, n int, digest func(i int) oci.Digest) (map[oci.Digest][]string, error) {
+	tags := make(map[oci.Digest][]string, n)
+	err := r.some(n, digest, func(in string, args []any) error {
+		return tx.Rows(`SELECT digest, name FROM tag WHERE repository_id = $1 AND digest IN `+in+` ORDER BY digest, name`, args, func(row sql.Scanner) error {
+			var d oci.Digest
+			var name string
+			err := row.Scan(&d, &name)
+			tags[d] = append(tags[d], name)
+			return err
+		})
+	})
+	return tags, err
 }
 
 // page reads images without their tags, those that are < or <= the cursor, which is the time and the digest of one: a page costs the same wherever it
@@ -204,13 +221,13 @@ func (r *Repo) ImageIDs(ctx context.Context, f ImageFilter, after string, limit 
 		if err != nil {
 			return err
 		}
+		all, err := r.tagsOfAll(tx, len(list), func(i int) oci.Digest { return list[i].Digest })
+		if err != nil {
+			return err
+		}
 		last := after
 		for _, i := range list {
-			here := cursor(i)
-			tags, err := r.tagsOf(tx, i.Digest)
-			if err != nil {
-				return err
-			}
+			here, tags := cursor(i), all[i.Digest]
 			switch {
 			case here == at:
 				tags = tags[sort.Search(len(tags), func(k int) bool { return tags[k] > told }):]

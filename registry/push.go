@@ -204,32 +204,40 @@ func (r *Repo) checkChildren(tx *sql.Tx, m *oci.Manifest) (largest int64, err er
 	return largest, err
 }
 
-// sizes asks for the sizes of many digests, some at a time; lists of a few fixed lengths keep the number of different statements small.
+// sizes asks for the sizes of many digests.
 func (r *Repo) sizes(tx *sql.Tx, query string, want []oci.Descriptor) (map[oci.Digest]int64, error) {
 	have := make(map[oci.Digest]int64, len(want))
-	for len(want) > 0 {
-		n := 8
-		if len(want) > 8 {
-			n = 64
-		}
-		args := make([]any, 1, n+1)
-		args[0] = r.ID
-		for i := range n {
-			args = append(args, want[min(i, len(want)-1)].Digest)
-		}
-		want = want[min(n, len(want)):]
-		err := tx.Rows(query+parameters(2, n), args, func(row sql.Scanner) error {
+	err := r.some(len(want), func(i int) oci.Digest { return want[i].Digest }, func(in string, args []any) error {
+		return tx.Rows(query+in, args, func(row sql.Scanner) error {
 			var d oci.Digest
 			var size int64
 			err := row.Scan(&d, &size)
 			have[d] = size
 			return err
 		})
-		if err != nil {
-			return nil, err
+	})
+	return have, err
+}
+
+// some calls f for some of n digests at a time, with "($2, …)" and the arguments of a query that asks for them in this repository, which is $1. Lists of a few
+// fixed lengths keep the number of different statements small.
+func (r *Repo) some(n int, digest func(i int) oci.Digest, f func(in string, args []any) error) error {
+	for at := 0; at < n; {
+		size := 8
+		if n-at > 8 {
+			size = 64
 		}
+		args := make([]any, 1, size+1)
+		args[0] = r.ID
+		for i := range size {
+			args = append(args, digest(min(at+i, n-1)))
+		}
+		if err := f(parameters(2, size), args); err != nil {
+			return err
+		}
+		at += size
 	}
-	return have, nil
+	return nil
 }
 
 // parameters is "($first, …)" with n parameters.

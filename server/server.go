@@ -190,7 +190,7 @@ func (s *Server) services(ctx context.Context, log *audit.Log) ([]*awswire.Servi
 			return orgapi.Service(&orgapi.API{Organizations: s.orgs, Pages: pages})
 		},
 		func() (*awswire.Service, error) {
-			return operator.Service(&operator.API{Directory: s.identity, Logs: []*audit.Log{log}, Pages: pages})
+			return operator.Service(&operator.API{Directory: s.identity, Registry: s.registry, Logs: []*audit.Log{log}, Pages: pages})
 		},
 	} {
 		service, err := bind()

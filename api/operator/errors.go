@@ -12,6 +12,11 @@ func exceptions() awswire.Table {
 		fault.NoSuchEntity:        "NoSuchEntityException",
 		fault.InvalidInput:        "InvalidInputException",
 		fault.InvalidParameter:    "InvalidInputException",
+		fault.NameInvalid:         "InvalidInputException",
+		fault.TagInvalid:          "InvalidInputException",
+		fault.DigestInvalid:       "InvalidInputException",
+		fault.RepositoryNotFound:  "RepositoryNotFoundException",
+		fault.ImageNotFound:       "ImageNotFoundException",
 
 		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
 	}

@@ -15,7 +15,8 @@ func TestEveryFaultHasAnException_API5(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range append(fault.Codes(fault.Callers, fault.Requests), fault.NoSuchEntity, fault.EntityAlreadyExists, fault.InvalidInput, fault.PasswordPolicyViolation) {
+	for _, code := range append(fault.Codes(fault.Callers, fault.Requests), fault.NoSuchEntity, fault.EntityAlreadyExists, fault.InvalidInput, fault.PasswordPolicyViolation,
+		fault.NameInvalid, fault.TagInvalid, fault.DigestInvalid, fault.RepositoryNotFound, fault.ImageNotFound) {
 		if !service.Names(fault.New(code, "x")) {
 			t.Errorf("%s has no exception", code)
 		}

@@ -3,7 +3,7 @@
 //
 // Its actions (berth:CreateAccount …) are on no resource and belong to the first account of the installation: identity policies of that account grant them,
 // and callers of other accounts have nobody who could. Those that tell an account of what is its own (berth:Explain, berth:LookUpAudit, berth:WhoCan) are given by
-// each account to its own users.
+// each account to its own users; so are those that are about a repository (berth:DescribeImageGraph), whose resource is the repository's.
 package operator
 
 import (
@@ -12,12 +12,14 @@ import (
 
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
 )
 
 // API answers the operator's calls.
 type API struct {
 	Directory *iam.Directory
+	Registry  *registry.Registry
 	// Logs are the audit logs of the installation: of its identities, and of the registry when that has a database of its own.
 	Logs []*audit.Log
 	// Pages seals the tokens of lists, so that a token continues only the list that it came from (H55).

@@ -20,6 +20,7 @@ type CLI struct {
 	Quickstart QuickstartCmd `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account    AccountCmd    `cmd:"" help:"Make and list accounts."`
 	Service    ServiceCmd    `cmd:"" help:"Make, list and delete service principals, and their credentials."`
+	Image      ImageCmd      `cmd:"" help:"List and show images with what belongs to them."`
 	Hosts      HostsCmd      `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
 	Login      LoginCmd      `cmd:"" help:"Sign in with the password of a user, for temporary credentials."`
 	Explain    ExplainCmd    `cmd:"" help:"Say why a request was denied or allowed, and what would allow it."`

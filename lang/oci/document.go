@@ -85,7 +85,7 @@ func (d *document) member(r *reader, key string) (err error) {
 	case "fsLayers":
 		d.fsLayers, err = d.list(r, key, readFSLayer)
 	case "annotations":
-		d.annotations, err = readAnnotations(r, true)
+		d.annotations, err = readAnnotations(r)
 	case "signatures":
 		d.signed = true
 		err = r.skip()
@@ -148,7 +148,7 @@ func readDescriptor(r *reader, d *Descriptor) error {
 		case "urls":
 			d.Foreign, err = readURLs(r)
 		case "annotations":
-			_, err = readAnnotations(r, false)
+			d.About, err = readReference(r)
 		case "data":
 			if !r.null() {
 				embedded = true
@@ -261,26 +261,41 @@ func readURLs(r *reader) (bool, error) {
 	return found, err
 }
 
-// readAnnotations reads an object of strings, and keeps them only if told to.
-func readAnnotations(r *reader, keep bool) (map[string]string, error) {
+// readAnnotations reads an object of strings.
+func readAnnotations(r *reader) (all map[string]string, err error) {
+	err = eachAnnotation(r, func(key, value []byte) {
+		if all == nil {
+			all = make(map[string]string)
+		}
+		all[string(key)] = string(value)
+	})
+	return all, err
+}
+
+// readReference reads the annotations of a descriptor, of which only the image that an attestation is about is kept. One that is no digest is about none.
+func readReference(r *reader) (about Digest, err error) {
+	err = eachAnnotation(r, func(key, value []byte) {
+		if string(key) == "vnd.docker.reference.digest" {
+			if d, err := ParseDigest(string(value)); err == nil {
+				about = d
+			}
+		}
+	})
+	return about, err
+}
+
+func eachAnnotation(r *reader, f func(key, value []byte)) error {
 	if r.null() {
-		return nil, nil
+		return nil
 	}
-	var all map[string]string
-	err := r.object(nil, func(key []byte) error {
+	return r.object(nil, func(key []byte) error {
 		value, err := r.string()
 		if err != nil {
 			return in(quoteShort(string(key)), err)
 		}
-		if keep {
-			if all == nil {
-				all = make(map[string]string)
-			}
-			all[string(key)] = string(value)
-		}
+		f(key, value)
 		return nil
 	})
-	return all, err
 }
 
 func optionalString(r *reader) (string, error) {

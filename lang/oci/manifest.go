@@ -40,7 +40,7 @@ type Manifest struct {
 	Annotations map[string]string
 }
 
-// Descriptor names content that a manifest refers to. Annotations of descriptors are checked and not kept: nothing in a registry reads them.
+// Descriptor names content that a manifest refers to. Annotations of descriptors are checked and not kept, but for About.
 type Descriptor struct {
 	MediaType    string
 	ArtifactType string
@@ -49,6 +49,8 @@ type Descriptor struct {
 	Size int64
 	// Platform is what an index says of a child; nil if nothing.
 	Platform *Platform
+	// About is the image that the content is an attestation of, as buildkit says it of a child of an index (vnd.docker.reference.digest); "" if none.
+	About Digest
 	// Foreign marks content that is fetched from elsewhere (by its `urls` or its media type) and so need not exist here (API-66). berth never
 	// fetches it (H43).
 	Foreign bool
