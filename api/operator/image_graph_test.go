@@ -82,7 +82,7 @@ func TestDescribeImageGraph(t *testing.T) {
 		{a.Caller, `{"repositoryName":"app","image":"..."}`, "InvalidInputException"},
 		{a.Caller, `{"repositoryName":"app","nextToken":"forged"}`, "InvalidInputException"},
 		{a.Caller, `{"repositoryName":"app","image":"1","maxResults":3}`, "InvalidInputException"},
-		{a.Caller, `{}`, "InvalidParameterException"},
+		{a.Caller, `{}`, "ValidationException"},
 		{a.User(t, "reader", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}`), `{"repositoryName":"app"}`,
 			"not authorized to perform: berth:DescribeImageGraph on resource: arn:aws:ecr:us-east-2:111222333444:repository/app"},
 		{looker, `{"repositoryName":"app2"}`, "not authorized"},
