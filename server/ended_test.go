@@ -105,7 +105,7 @@ func TestEndedCredentialsAtEveryRoute_H69_H70(t *testing.T) {
 	before := g.state(t)
 	for _, e := range all {
 		for _, repository := range []string{there, absent} {
-			for _, r := range g.routes() {
+			for _, r := range g.knocks(t) {
 				resp, body := g.Do(t, e.login, r.method, repository+r.path, strings.NewReader(r.body), "Content-Type", berthtest.ManifestType)
 				at := fmt.Sprintf("%s: %s %s", e.name, r.method, repository+r.path)
 				if resp.StatusCode != e.status {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/berth-registry/berth/api/distribution"
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/lang/awswire"
 	"github.com/berth-registry/berth/server"
@@ -134,7 +135,7 @@ func (g *guarded) state(t *testing.T) string {
 func TestStrangersAtEveryRoute(t *testing.T) {
 	g := guard(t)
 	before := g.state(t)
-	routes, blob := g.routes(), "/blobs/"+berthtest.Digest(g.image.Layers[0])
+	knocks, blob := g.knocks(t), "/blobs/"+berthtest.Digest(g.image.Layers[0])
 	type visitor struct{ name, login, arn, reason string }
 	visitors := []visitor{
 		{"nobody", "", "", ""},
@@ -144,7 +145,7 @@ func TestStrangersAtEveryRoute(t *testing.T) {
 	}
 	for _, repository := range []string{there, absent} {
 		for _, v := range visitors {
-			for _, r := range routes {
+			for _, r := range knocks {
 				resp, body := g.Do(t, v.login, r.method, repository+r.path, strings.NewReader(r.body), "Content-Type", berthtest.ManifestType)
 				at := fmt.Sprintf("%s: %s %s", v.name, r.method, repository+r.path)
 				if v.arn == "" {
@@ -193,20 +194,45 @@ func TestStrangersAtEveryRoute(t *testing.T) {
 	g.Pull(t, g.vendor.Login(t, region), there, "1", g.image)
 }
 
-// routes are those of the registry interface behind a repository's name, but for deleting a blob, which is no operation for anybody.
-func (g *guarded) routes() []struct{ method, path, body string } {
+// knock is a request at one of the door's routes, behind a repository's name.
+type knock struct{ method, path, body string }
+
+// knocks are requests at every route of the registry interface that is about a repository: a route of distribution.Routes that none of them takes fails the test.
+func (g *guarded) knocks(t *testing.T) (list []knock) {
+	t.Helper()
 	digest, manifest := g.image.Digest(), string(g.image.Manifest)
-	blob := "/blobs/" + berthtest.Digest(g.image.Layers[0])
-	upload := strings.TrimPrefix(g.upload, there)
-	return []struct{ method, path, body string }{
-		{"GET", "/tags/list", ""}, {"GET", "/referrers/" + digest, ""},
-		{"GET", "/manifests/1", ""}, {"HEAD", "/manifests/1", ""}, {"GET", "/manifests/" + digest, ""}, {"HEAD", "/manifests/" + digest, ""},
-		{"PUT", "/manifests/2", manifest}, {"PUT", "/manifests/" + digest, manifest}, {"DELETE", "/manifests/1", ""}, {"DELETE", "/manifests/" + digest, ""},
-		{"GET", blob, ""}, {"HEAD", blob, ""},
-		{"POST", "/blobs/uploads/", ""}, {"POST", "/blobs/uploads/?digest=" + berthtest.Digest([]byte("x")), "x"},
-		{"POST", "/blobs/uploads/?mount=" + berthtest.Digest(g.image.Layers[0]) + "&from=app", ""},
-		{"GET", upload, ""}, {"PATCH", upload, "x"}, {"PUT", upload + "?digest=" + berthtest.Digest([]byte("x")), "x"}, {"DELETE", upload, ""},
+	layer, upload := berthtest.Digest(g.image.Layers[0]), strings.TrimPrefix(g.upload, there)
+	paths := map[string][]string{
+		"{name}/tags/list":             {"/tags/list"},
+		"{name}/referrers/{digest}":    {"/referrers/" + digest},
+		"{name}/manifests/{reference}": {"/manifests/1", "/manifests/" + digest},
+		"{name}/blobs/{digest}":        {"/blobs/" + layer},
+		"{name}/blobs/uploads/":        {"/blobs/uploads/", "/blobs/uploads/?digest=" + berthtest.Digest([]byte("x")), "/blobs/uploads/?mount=" + layer + "&from=app"},
+		"{name}/blobs/uploads/{id}":    {upload, upload + "?digest=" + berthtest.Digest([]byte("x"))},
 	}
+	for _, route := range distribution.Routes() {
+		method, pattern, _ := strings.Cut(route, " ")
+		if !strings.HasPrefix(pattern, "{name}/") {
+			continue // the base and the catalog, which are no repository's
+		}
+		if paths[pattern] == nil {
+			t.Errorf("%s: nobody knocks at it", route)
+		}
+		for _, path := range paths[pattern] {
+			if method == "PUT" && path == upload {
+				continue // without a digest it is no request, whoever makes it
+			}
+			body := ""
+			switch {
+			case strings.HasPrefix(path, "/manifests/") && method == "PUT":
+				body = manifest
+			case method == "PUT" || method == "PATCH" || strings.Contains(path, "uploads/?digest="):
+				body = "x"
+			}
+			list = append(list, knock{method, path, body})
+		}
+	}
+	return list
 }
 
 // exceptions are what one may do without permission, and why.

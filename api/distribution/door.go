@@ -63,15 +63,24 @@ func (rt *route) handler(method string) handler {
 	return nil
 }
 
-// allow is the Allow header of a 405 (RFC 9110, 15.5.6).
-func (rt *route) allow() string {
-	var methods []string
+func (rt *route) methods() (methods []string) {
 	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if rt.handler(m) != nil {
 			methods = append(methods, m)
 		}
 	}
-	return strings.Join(methods, ", ")
+	return methods
+}
+
+// Routes lists what the door answers, as "PUT {name}/manifests/{reference}" with the path after "/v2/": for the test that knocks at every one of them.
+func Routes() (list []string) {
+	for k := range kinds {
+		rt := routeOf(k)
+		for _, method := range rt.methods() {
+			list = append(list, method+" "+k.String())
+		}
+	}
+	return list
 }
 
 // routeOf is the table of what each kind can do. It is a function, so that nothing can change it.
@@ -113,7 +122,7 @@ func (d *Door) Serve(w http.ResponseWriter, r *http.Request, t Target) error {
 	rt := routeOf(x.kind)
 	handle := rt.handler(r.Method)
 	if handle == nil {
-		w.Header()["Allow"] = []string{rt.allow()}
+		w.Header()["Allow"] = []string{strings.Join(rt.methods(), ", ")} // RFC 9110, 15.5.6
 		return fault.New(fault.MethodNotAllowed, "The operation is unsupported")
 	}
 	return handle(d, x)

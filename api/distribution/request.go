@@ -21,7 +21,29 @@ const (
 	blob                  // /v2/<name>/blobs/<digest>
 	uploads               // /v2/<name>/blobs/uploads/
 	upload                // /v2/<name>/blobs/uploads/<id>
+	kinds                 // how many there are
 )
+
+// String is the path of the kind after "/v2/".
+func (k kind) String() string {
+	switch k {
+	case catalog:
+		return "_catalog"
+	case tags:
+		return "{name}/tags/list"
+	case manifest:
+		return "{name}/manifests/{reference}"
+	case referrers:
+		return "{name}/referrers/{digest}"
+	case blob:
+		return "{name}/blobs/{digest}"
+	case uploads:
+		return "{name}/blobs/uploads/"
+	case upload:
+		return "{name}/blobs/uploads/{id}"
+	}
+	return ""
+}
 
 // request is a path, taken apart. Neither part is checked: name goes to registry.Open and last to the parser of its kind.
 type request struct {

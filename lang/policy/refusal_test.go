@@ -35,13 +35,18 @@ func TestRefusalNamesItsCause(t *testing.T) {
 		{Identity, `|{"Effect":"Allow","Resource":"*"}]}`, textNoActions, "MISSING_ACTION", "NotAction"},
 		{Identity, `|{"Effect":"Allow","Action":"ecr:*"}]}`, textNoResources, "MISSING_RESOURCE", "NotResource"},
 		{Repository, `{"Effect":"Allow","Principal":"*","Action":"ecr:*"|,}]}`, "Invalid repository policy provided", "JSON_SYNTAX_ERROR", "trailing comma"},
+		{Repository, `{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":|"012345678910.dkr.ecr.us-east-1.amazonaws.com/app"}]}`, "Invalid repository policy provided", "INVALID_ARN_PREFIX", "neither * nor an ARN"},
+		{Repository, `{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":|"arn:aws:ecr:us-east-1:0123456789:repository/app"}]}`, "Invalid repository policy provided", "INVALID_ARN_ACCOUNT", "0123456789"},
 		{Trust, `{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole","Resource":|"*"}]}`, "Has prohibited field Resource.", "ROLE_TRUST_POLICY_SYNTAX_ERROR_RESOURCE", "stands on the role"},
 		{Trust, `{"Effect":"Allow","Principal":{"AWS":|"arn:aws:iam::1:user/x"},"Action":"sts:AssumeRole"}]}`, `Invalid principal in policy: "AWS":"arn:aws:iam::1:user/x"`, "INVALID_ARN_ACCOUNT", "1"},
 		{Trust, `{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":|"ecr:BatchGetImage"}]}`, "AssumeRole policy may only specify STS AssumeRole actions.", "UNSUPPORTED_ACTION_IN_POLICY", "assume"},
 	} {
 		begin := first
-		if c.kind == Trust {
+		switch c.kind {
+		case Trust:
 			begin = trust
+		case Repository:
+			begin = strings.Replace(trust, "sts:AssumeRole", "ecr:*", 1)
 		}
 		before, after, _ := strings.Cut(c.statement, "|")
 		text, cause := Refuse([]byte(begin+before+after), c.kind)

@@ -210,7 +210,7 @@ func (v *validator) resource(n *node, path string) {
 		return
 	}
 	v.checkVariables(n, path)
-	refuses := v.is(Registry, SCP, RCP)
+	refuses := v.is(Repository, Registry, SCP, RCP)
 	parts, count := splitARN(n.text)
 	wild := func(s string) bool { return strings.ContainsAny(s, "*?$") }
 	switch {
@@ -238,7 +238,7 @@ func (v *validator) resource(n *node, path string) {
 		v.add(LevelError, "INVALID_ARN_REGION", path, n.start, "", "The region %q of the ARN is not valid.", parts[3])
 	}
 	if a := parts[4]; !wild(a) && a != "" && a != "aws" && !arn.IsAccount(a) {
-		v.add(LevelError, "INVALID_ARN_ACCOUNT", path, n.start, "an account id has twelve digits", "The account %q of the ARN is not valid.", a)
+		v.refuseIf(v.is(Repository, Registry), "INVALID_ARN_ACCOUNT", path, n.start, "an account id has twelve digits", "The account %q of the ARN is not valid.", a)
 	}
 	if parts[2] == "ecr" && !namesRepository(n.text) && !wild(parts[2]) {
 		v.add(LevelError, "INVALID_ARN_RESOURCE", path, n.start, "arn:aws:ecr:REGION:ACCOUNT:repository/NAME", "%q is not the form of a repository's ARN.", n.text)
