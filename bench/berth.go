@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/logging"
 )
 
 const region = "us-east-1"
@@ -39,10 +40,11 @@ func (b *bench) newBerth(t *target) error {
 	t.settle = func(ctx context.Context) error {
 		root, err := config.LoadDefaultConfig(ctx,
 			config.WithSharedCredentialsFiles([]string{filepath.Join(data, "credentials")}), config.WithSharedConfigProfile("default"),
-			config.WithSharedConfigFiles(nil), config.WithRegion(region), config.WithBaseEndpoint("http://"+t.addr))
+			config.WithSharedConfigFiles(nil), config.WithRegion(region), config.WithBaseEndpoint("http://"+t.addr), config.WithLogger(logging.Nop{}))
 		if err != nil {
 			return err
 		}
+		t.root = root
 		for _, name := range []string{small, many} {
 			made, err := ecr.NewFromConfig(root).CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
 			if err != nil {

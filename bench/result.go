@@ -15,6 +15,7 @@ type measured struct {
 	Generator []float64 `json:",omitempty"` // the generator's own
 	Peak      []float64 `json:",omitempty"` // resident MB
 	Seconds   []float64 `json:",omitempty"` // until the first answer
+	Curve     []point   `json:",omitempty"` // of lists
 	target    *target
 }
 
@@ -58,6 +59,10 @@ func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s  (%s)\n", r.Title, r.Scenario)
 	berth := r.of("berth")
 	for _, m := range r.Targets {
+		if len(m.Curve) > 0 {
+			m.printCurve(w)
+			continue
+		}
 		line := fmt.Sprintf("  %-13s", m.Target)
 		if len(m.Rates) > 0 {
 			line += fmt.Sprintf("%11.1f %s/s %9.4f CPU ms each", median(m.Rates), r.Unit, median(m.CPU))

@@ -86,6 +86,10 @@ func scenarios() []scenario {
 			round: idleRound, goal: goal{figure: peakFigure, limit: 40}, once: true,
 		},
 		{
+			name: "listing", title: "pages of 100 in lists of 1,000, 10,000 and 100,000, from the first to the last", unit: "times the cost of the first page",
+			targets: []string{"berth"}, prepare: prepareLists, round: listRound, goal: goal{figure: flatFigure, limit: 1.5}, once: true,
+		},
+		{
 			name: "start", title: "start to first answer, 100,000 images", unit: "s", targets: []string{"berth", "distribution"}, prepare: prepareMany,
 			round: startRound, goal: goal{figure: secondsFigure, limit: 1},
 		},

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // The repositories that scenarios use. Those with many tags stand apart from the small ones.
@@ -36,7 +38,8 @@ type target struct {
 	images []image
 	smalls []blob
 	large  *blob
-	tags   int // in the repository many
+	tags   int        // in the repository many
+	root   aws.Config // of berth: calls of its root user
 }
 
 // newTarget makes the target of that name, with a fresh folder; nil when its program is not here.
