@@ -18,32 +18,19 @@ const policyMost = 10240
 // ids, so that somebody made later under the same name inherits nothing. The fault is InvalidParameter, with AWS's text and then what is wrong, where;
 // without force also when the caller could not set another policy afterwards (API-45, H84).
 func (r *Repo) SetPolicy(ctx context.Context, text string, force bool) (string, error) {
-	if utf8.RuneCountInString(text) > policyMost {
-		return "", refused(fmt.Sprintf("the policy has %d characters; %d are allowed", utf8.RuneCountInString(text), policyMost))
-	}
-	if _, f := policy.Refuse([]byte(text), policy.Repository); f != nil {
-		return "", refused(fmt.Sprintf("line %d, column %d: %s: %s", f.Line, f.Column, f.Code, f.Message) + hint(f.Hint))
-	}
-	stored, err := r.g.who.Resolve(ctx, []byte(text))
-	if fault.Is(err, fault.NoSuchEntity) {
-		return "", fault.New(fault.InvalidParameter, "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found': %s", fault.As(err).Message)
-	}
+	stored, parsed, err := r.g.readPolicy(ctx, text, policy.Repository)
 	if err != nil {
 		return "", err
-	}
-	parsed, err := policy.Parse(stored)
-	if err != nil {
-		return "", refused(err.Error())
 	}
 	if !force {
 		target := r.resource
 		target.Policy = &policy.Attached{Name: "repository policy", Policy: parsed}
 		if !r.g.who.May(ctx, "ecr:SetRepositoryPolicy", &target) && !r.g.recovers(ctx, r.call, r.Ref, "ecr:SetRepositoryPolicy") {
-			return "", refused("the policy would not let you set another one; use force to set it all the same")
+			return "", refused(policy.Repository, "the policy would not let you set another one; use force to set it all the same")
 		}
 	}
 	err = r.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`UPDATE repository SET policy = $1 WHERE id = $2`, string(stored), r.ID); err != nil {
+		if _, err := tx.Exec(`UPDATE repository SET policy = $1 WHERE id = $2`, stored, r.ID); err != nil {
 			return err
 		}
 		return r.g.changed(tx, r.Ref)
@@ -51,8 +38,34 @@ func (r *Repo) SetPolicy(ctx context.Context, text string, force bool) (string, 
 	return text, err
 }
 
-func refused(why string) error {
-	return fault.New(fault.InvalidParameter, "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided': %s", why)
+// readPolicy checks the text of a policy of ECR, and answers it as it is stored, with the unique ids of the users and roles that it names, and as decisions take it. The
+// fault is InvalidParameter (API-43, API-48).
+func (g *Registry) readPolicy(ctx context.Context, text string, kind policy.Kind) (stored string, parsed *policy.Policy, err error) {
+	if n := utf8.RuneCountInString(text); n > policyMost {
+		return "", nil, refused(kind, fmt.Sprintf("the policy has %d characters; %d are allowed", n, policyMost))
+	}
+	if _, f := policy.Refuse([]byte(text), kind); f != nil {
+		return "", nil, refused(kind, fmt.Sprintf("line %d, column %d: %s: %s", f.Line, f.Column, f.Code, f.Message)+hint(f.Hint))
+	}
+	withIDs, err := g.who.Resolve(ctx, []byte(text))
+	if fault.Is(err, fault.NoSuchEntity) {
+		return "", nil, fault.New(fault.InvalidParameter, "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found': %s", fault.As(err).Message)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if parsed, err = policy.Parse(withIDs); err != nil {
+		return "", nil, refused(kind, err.Error())
+	}
+	return string(withIDs), parsed, nil
+}
+
+func refused(kind policy.Kind, why string) error {
+	what := "repository"
+	if kind != policy.Repository {
+		what = "registry"
+	}
+	return fault.New(fault.InvalidParameter, "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid %s policy provided': %s", what, why)
 }
 
 func hint(h string) string {

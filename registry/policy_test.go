@@ -184,7 +184,7 @@ func TestAccountSettings(t *testing.T) {
 		_, err := w.AccountSetting(root, vendor, region, "OTHER")
 		w.refused(err, fault.InvalidParameter, "")
 		w.refused(w.PutAccountSetting(w.call(w.user(vendor, "u")), vendor, region, registry.BlobMounting, "DISABLED"), fault.AccessDenied, "ecr:PutAccountSetting")
-		w.ok(w.Describe(root, vendor))
-		w.refused(w.Describe(w.root(customer), vendor), fault.AccessDenied, "ecr:DescribeRegistry")
+		w.ok(w.Describe(root, vendor, region))
+		w.refused(w.Describe(w.root(customer), vendor, region), fault.AccessDenied, "ecr:DescribeRegistry")
 	})
 }

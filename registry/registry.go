@@ -43,6 +43,8 @@ type Registry struct {
 
 	repositories *otter.Cache[Ref, cachedRepository]
 	repository   *sql.Epoch // settings and existence of repositories
+	rules        *otter.Cache[scope, cachedRules]
+	registry     *sql.Epoch // what holds for the registries of an account
 
 	contents *contents
 	pulls    *pulls
@@ -115,9 +117,14 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables
 		}),
 		repository: db.Epoch("repository"),
-		contents:   newContents(db, o.ContentBytes),
-		sizes:      newImageCounts(),
-		limits:     o.Limits.orDefault(),
+		rules: otter.Must(&otter.Options[scope, cachedRules]{
+			MaximumWeight: 16 << 20,
+			Weigher:       func(_ scope, c cachedRules) uint32 { return uint32(500 + 8*len(c.rules.policy)) },
+		}),
+		registry: db.Epoch("registry"),
+		contents: newContents(db, o.ContentBytes),
+		sizes:    newImageCounts(),
+		limits:   o.Limits.orDefault(),
 	}
 	g.pulls = newPulls(db, o.OnPull)
 	who.Know(g.resourceOf)
@@ -169,6 +176,7 @@ type Repository struct {
 
 	policy   string       // with principals as unique ids; "" without
 	resource iam.Resource // as Authorize takes it, made once
+	rules    *rules       // of its registry
 }
 
 // Tag is a resource tag of a repository (API-37); image tags are names of images.
@@ -178,8 +186,8 @@ type Tag struct{ Key, Value string }
 type Encryption struct{ Type, KMSKey string }
 
 type cachedRepository struct {
-	stamp sql.Stamp
-	repo  *Repository
+	stamp, rules sql.Stamp // of the repository and of what holds for its registry
+	repo         *Repository
 }
 
 // Open is the only way to a repository. Each of the actions ("ecr:BatchGetImage") must be allowed to the caller of ctx, and is noted in the audit record.
@@ -197,22 +205,33 @@ func (g *Registry) OpenTagging(ctx context.Context, ref Ref, action string, tags
 	return g.open(ctx, ref, tagMap(tags), keys, action)
 }
 
-// resourceOf is a repository as policies see it, for those who explain decisions. One that does not exist has neither policy nor tags, so that the answer is the same
-// as that of Open. What is no repository is nil.
+// resourceOf is a repository as policies see it, or a registry as a whole ("*"), for those who explain decisions. A repository that does not exist has neither policy
+// nor tags, so that the answer is the same as that of Open. What is neither is nil.
 func (g *Registry) resourceOf(ctx context.Context, a arn.ARN) (*iam.Resource, error) {
-	name, ok := strings.CutPrefix(a.Resource, "repository/")
-	if a.Service != "ecr" || !ok || !arn.IsAccount(a.Account) {
+	if a.Service != "ecr" || !arn.IsAccount(a.Account) {
 		return nil, nil
 	}
+	name, ok := strings.CutPrefix(a.Resource, "repository/")
 	ref := Ref{Account: a.Account, Region: a.Region, Name: name}
-	repo, err := g.find(ctx, ref)
-	if fault.Is(err, fault.RepositoryNotFound) || fault.Is(err, fault.NameInvalid) {
-		return &iam.Resource{ARN: ref.ARN(), Account: ref.Account}, nil
+	if ok {
+		repo, err := g.find(ctx, ref)
+		if err == nil {
+			return &repo.resource, nil
+		}
+		if !fault.Is(err, fault.RepositoryNotFound) && !fault.Is(err, fault.NameInvalid) {
+			return nil, err
+		}
+	} else if a.Resource != "*" {
+		return nil, nil
 	}
+	rules, err := g.rulesOf(ctx, a.Account, a.Region)
 	if err != nil {
 		return nil, err
 	}
-	return &repo.resource, nil
+	if !ok {
+		return rules.resource("*", a.Account), nil
+	}
+	return rules.repository(ref), nil
 }
 
 func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]string, tagKeys []string, actions ...string) (*Repo, error) {
@@ -244,7 +263,11 @@ func (g *Registry) target(ctx context.Context, ref Ref) (*Repository, *iam.Resou
 	case err == nil:
 		return repo, &repo.resource, nil
 	case fault.Is(err, fault.RepositoryNotFound):
-		return nil, &iam.Resource{ARN: ref.ARN(), Account: ref.Account}, err
+		rules, failed := g.rulesOf(ctx, ref.Account, ref.Region)
+		if failed != nil {
+			return nil, nil, failed
+		}
+		return nil, rules.repository(ref), err
 	}
 	return nil, nil, err
 }
@@ -262,8 +285,8 @@ func (g *Registry) recovers(ctx context.Context, call *iam.Call, ref Ref, action
 
 // find reads a repository, from memory when it has not changed since.
 func (g *Registry) find(ctx context.Context, ref Ref) (*Repository, error) {
-	stamp := g.repository.Stamp(ref.Name)
-	if c, ok := g.repositories.GetIfPresent(ref); ok && stamp != 0 && c.stamp == stamp {
+	stamp, ofRules := g.repository.Stamp(ref.Name), g.registry.Stamp(ref.Account)
+	if c, ok := g.repositories.GetIfPresent(ref); ok && stamp != 0 && c.stamp == stamp && ofRules != 0 && c.rules == ofRules {
 		return c.repo, nil
 	}
 	if err := oci.CheckRepository(ref.Name); err != nil {
@@ -278,8 +301,13 @@ func (g *Registry) find(ctx context.Context, ref Ref) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
+	if repo.rules, err = g.rulesOf(ctx, ref.Account, ref.Region); err != nil {
+		return nil, err
+	}
+	repo.resource.Registry, repo.resource.RegistryV1 = repo.rules.attached, repo.rules.scopeV1()
+	g.who.Seal(&repo.resource)
 	// The names in ref are parts of a request; what is kept must not hold the whole request in memory.
-	g.repositories.Set(repo.Ref, cachedRepository{stamp, repo})
+	g.repositories.Set(repo.Ref, cachedRepository{stamp, ofRules, repo})
 	return repo, nil
 }
 
@@ -321,7 +349,6 @@ func (g *Registry) scanRepository(scan func(dest ...any) error) (*Repository, er
 		r.policy = *policyText
 		r.resource.Policy = &policy.Attached{Name: "repository policy", Policy: p}
 	}
-	g.who.Seal(&r.resource)
 	return &r, nil
 }
 

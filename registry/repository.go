@@ -9,7 +9,6 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
-	"github.com/berth-registry/berth/lang/arn"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/storage/sql"
 )
@@ -42,7 +41,12 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 		return nil, err
 	}
 	call := iam.From(ctx)
-	target := &iam.Resource{ARN: ref.ARN(), Account: ref.Account, RequestTags: tagMap(tags), Tags: tagMap(tags)}
+	rules, err := g.rulesOf(ctx, ref.Account, ref.Region)
+	if err != nil {
+		return nil, err
+	}
+	target := rules.repository(ref)
+	target.RequestTags, target.Tags = tagMap(tags), tagMap(tags)
 	if err := g.who.Authorize(ctx, "ecr:CreateRepository", target); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,7 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 		}
 		call.Audit.Action = "ecr:CreateRepository"
 	}
-	repo := &Repository{Ref: ref, CreatedAt: g.now().UTC(), Mutability: n.Mutability, ScanOnPush: n.ScanOnPush, Encryption: n.Encryption, Tags: tags}
+	repo := &Repository{Ref: ref, CreatedAt: g.now().UTC(), Mutability: n.Mutability, ScanOnPush: n.ScanOnPush, Encryption: n.Encryption, Tags: tags, rules: rules}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
 		var one int
 		err := tx.Row(`SELECT 1 FROM repository WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(ref.Account, ref.Region, ref.Name), &one)
@@ -213,7 +217,11 @@ func setTags(have, tags []Tag) ([]Tag, error) {
 // Repositories lists the registry of account in region by name, limit at a time, after the name that the page before ended with. next is empty at the end.
 // It needs ecr:DescribeRepositories on all of the registry's repositories (API-29).
 func (g *Registry) Repositories(ctx context.Context, account, region, after string, limit int) (list []*Repository, next string, err error) {
-	if err := g.who.Authorize(ctx, "ecr:DescribeRepositories", &iam.Resource{ARN: arn.Repository(region, account, "*"), Account: account}); err != nil {
+	rules, err := g.rulesOf(ctx, account, region)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := g.who.Authorize(ctx, "ecr:DescribeRepositories", rules.repository(Ref{account, region, "*"})); err != nil {
 		return nil, "", err
 	}
 	err = g.db.Rows(ctx, selectRepository+` WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4`, sql.Args(account, region, after, limit+1), func(row sql.Scanner) error {

@@ -2,11 +2,9 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/storage/sql"
 )
 
@@ -25,24 +23,28 @@ var settingValues = map[string][]string{
 }
 
 // Describe authorises ecr:DescribeRegistry for the account's registry in region. What it describes, replication, is none as long as nobody can set it.
-func (g *Registry) Describe(ctx context.Context, account string) error {
-	return g.who.Authorize(ctx, "ecr:DescribeRegistry", &iam.Resource{ARN: "*", Account: account})
+func (g *Registry) Describe(ctx context.Context, account, region string) error {
+	return g.authorize(ctx, "ecr:DescribeRegistry", account, region, nil)
 }
 
 // AccountSetting reads one setting of the account in region. The faults are AccessDenied and InvalidParameter.
 func (g *Registry) AccountSetting(ctx context.Context, account, region, name string) (string, error) {
-	if err := g.who.Authorize(ctx, "ecr:GetAccountSetting", settingResource(account, name)); err != nil {
+	if err := g.authorize(ctx, "ecr:GetAccountSetting", account, region, settingKeys(name)); err != nil {
 		return "", err
 	}
 	if settingValues[name] == nil {
 		return "", unknownSetting()
 	}
-	return g.setting(ctx, account, region, name)
+	rules, err := g.rulesOf(ctx, account, region)
+	if err != nil {
+		return "", err
+	}
+	return rules.setting(name), nil
 }
 
 // PutAccountSetting changes one setting of the account in region. The faults are AccessDenied and InvalidParameter.
 func (g *Registry) PutAccountSetting(ctx context.Context, account, region, name, value string) error {
-	if err := g.who.Authorize(ctx, "ecr:PutAccountSetting", settingResource(account, name)); err != nil {
+	if err := g.authorize(ctx, "ecr:PutAccountSetting", account, region, settingKeys(name)); err != nil {
 		return err
 	}
 	values := settingValues[name]
@@ -52,29 +54,15 @@ func (g *Registry) PutAccountSetting(ctx context.Context, account, region, name,
 	if !slices.Contains(values, value) {
 		return fault.New(fault.InvalidParameter, "Invalid parameter at 'value' failed to satisfy constraint: '%s must be one of %v'", name, values)
 	}
-	call := iam.From(ctx)
-	return g.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO account_setting (account, region, name, value) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (account, region, name) DO UPDATE SET value = excluded.value`, account, region, name, value); err != nil {
-			return err
-		}
-		return g.record(tx, call)
+	return g.writeRules(ctx, account, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO account_setting (account, region, name, value) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (account, region, name) DO UPDATE SET value = excluded.value`, account, region, name, value)
+		return err
 	})
 }
 
-func settingResource(account, name string) *iam.Resource {
-	return &iam.Resource{ARN: "*", Account: account, Keys: map[string]string{"ecr:accountsetting": name}}
-}
+func settingKeys(name string) map[string]string { return map[string]string{"ecr:accountsetting": name} }
 
 func unknownSetting() error {
 	return invalid("name", "Member must satisfy enum value set: [BASIC_SCAN_TYPE_VERSION, REGISTRY_POLICY_SCOPE, BLOB_MOUNTING]")
-}
-
-func (g *Registry) setting(ctx context.Context, account, region, name string) (string, error) {
-	value := settingValues[name][0]
-	err := g.db.Row(ctx, `SELECT value FROM account_setting WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(account, region, name), &value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return value, nil
-	}
-	return value, err
 }

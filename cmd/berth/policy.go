@@ -43,7 +43,7 @@ func (c *PolicyEvalCmd) Run() error {
 // PolicyValidateCmd is `berth policy validate FILE --type …` and `berth policy validate --jsonl [FILE]`.
 type PolicyValidateCmd struct {
 	JSONL bool   `name:"jsonl" help:"Read one document a line and print one result a line."`
-	Type  string `default:"identity" help:"What the policy is for: identity, repository, registry, trust, scp, rcp, session, boundary, endpoint, resource, any."`
+	Type  string `default:"identity" help:"What the policy is for: identity, repository, registry, registry-v1, trust, scp, rcp, session, boundary, endpoint, resource, any."`
 	File  string `arg:"" optional:"" type:"existingfile" help:"The policy; with --jsonl the lines. Standard input if not given."`
 }
 

@@ -24,7 +24,7 @@ func TestPolicyValidateLines(t *testing.T) {
 		`false map[code:MalformedPolicyDocument message:Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.]`,
 		`false map[code:InvalidParameterException message:Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided']`,
 		`false map[code:MalformedPolicyDocumentException message:The provided policy document does not meet the requirements of the specified policy type.]`,
-		`<nil> map[code:InvalidRequest message:type "wrong" is none of [identity repository registry trust scp rcp session boundary endpoint resource any]]`,
+		`<nil> map[code:InvalidRequest message:type "wrong" is none of [identity repository registry registry-v1 trust scp rcp session boundary endpoint resource any]]`,
 		`true <nil>`,
 		`false map[code:MalformedPolicyDocument message:This policy contains invalid Json]`,
 	} {

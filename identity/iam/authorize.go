@@ -18,6 +18,8 @@ type Resource struct {
 	Account string
 	// Policy and Registry are the resource-based policies that hang on it.
 	Policy, Registry *policy.Attached
+	// RegistryV1 says that Registry is of the scope V1: see policy.Set.
+	RegistryV1 bool
 	// Tags are the resource's own: aws:ResourceTag/…, ecr:ResourceTag/….
 	Tags map[string]string
 	// RequestTags are those that the request brings: aws:RequestTag/…; aws:TagKeys follows.
@@ -125,7 +127,7 @@ func (c *Call) gather(action string, k conditionKeys) {
 	c.keys = k
 	m, r := k.member, k.resource
 	c.request = policy.Request{Principal: c.Principal, Action: action, Resource: r.ARN, ResourceAccount: r.Account, Context: &c.keys}
-	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, Trust: r.trust}
+	c.set = policy.Set{Resource: r.Policy, Registry: r.Registry, RegistryV1: r.RegistryV1, Trust: r.trust}
 	if m != nil {
 		c.set.Identity, c.set.Boundary, c.set.HasBoundary = m.identity, m.boundary, m.hasBoundary
 		if c.Principal.Type == policy.FederatedUser && m.root != nil {

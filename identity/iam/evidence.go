@@ -63,10 +63,11 @@ type (
 		Limited  bool         `json:"limited,omitempty"`
 	}
 	keptResource struct {
-		Policy   *keptPolicy       `json:"policy,omitempty"`
-		Registry *keptPolicy       `json:"registry,omitempty"`
-		Tags     map[string]string `json:"tags,omitempty"`
-		Trust    bool              `json:"trust,omitempty"`
+		Policy     *keptPolicy       `json:"policy,omitempty"`
+		Registry   *keptPolicy       `json:"registry,omitempty"`
+		Tags       map[string]string `json:"tags,omitempty"`
+		Trust      bool              `json:"trust,omitempty"`
+		RegistryV1 bool              `json:"registryV1,omitempty"`
 	}
 )
 
@@ -180,7 +181,7 @@ func (d *Directory) resourcePiece(r *Resource) *audit.Piece {
 		return r.evidence
 	}
 	k := keeper{d: d}
-	return k.piece(keptResource{k.one(r.Policy), k.one(r.Registry), r.Tags, r.trust})
+	return k.piece(keptResource{k.one(r.Policy), k.one(r.Registry), r.Tags, r.trust, r.RegistryV1 && r.Registry != nil})
 }
 
 // Seal prepares a resource that many decisions share: its evidence is made once. Its Policy, Registry and Tags must not be changed afterwards, nor those of a copy.

@@ -18,7 +18,7 @@ func TestEvidenceCarriesEveryField(t *testing.T) {
 		{Endpoint{}, []string{"ID", "VPC", "Policies", "Limited", "evidence"}},
 		{Source{}, []string{"ARN", "Account"}},
 		{Image{}, []string{"Tag", "Digest"}},
-		{Resource{}, []string{"ARN", "Account", "Policy", "Registry", "Tags", "RequestTags", "TagKeys", "Keys", "lists", "trust", "evidence"}},
+		{Resource{}, []string{"ARN", "Account", "Policy", "Registry", "RegistryV1", "Tags", "RequestTags", "TagKeys", "Keys", "lists", "trust", "evidence"}},
 		{conditionKeys{}, []string{"call", "member", "resource", "callers", "owners", "sources"}},
 	} {
 		for f := range reflect.TypeOf(c.v).Fields() {

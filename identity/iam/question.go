@@ -25,7 +25,8 @@ type Question struct {
 	Time time.Time
 }
 
-// Resources finds a resource of a floor above, with what hangs on it: a repository. It answers nil for one of no kind that it knows.
+// Resources finds a resource of a floor above, with what hangs on it: a repository, or a registry as a whole, whose resource part is "*". It answers nil for one of
+// no kind that it knows.
 type Resources func(ctx context.Context, a arn.ARN) (*Resource, error)
 
 // Know tells d how to find resources of a floor above, for the questions that are asked about them. It is called once, before anything is asked.
@@ -62,11 +63,15 @@ func (d *Directory) suppose(ctx context.Context, q Question) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, region, err := d.resourceOf(ctx, q.Action, q.Resource)
+	at := "us-east-1"
+	if regions := q.Context["aws:RequestedRegion"]; len(regions) == 1 {
+		at = regions[0]
+	}
+	r, region, err := d.resourceOf(ctx, q.Action, q.Resource, p.Account, at)
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{Principal: p, Time: q.Time, Region: cmp.Or(region, "us-east-1"), Secure: true}
+	c := &Call{Principal: p, Time: q.Time, Region: cmp.Or(region, at), Secure: true}
 	if c.Time.IsZero() {
 		c.Time = d.options.Now()
 	}
@@ -179,9 +184,16 @@ func (d *Directory) principalOf(ctx context.Context, text string) (*policy.Princ
 	return p, nil
 }
 
-// resourceOf is what hangs on a resource, and its region; InvalidInput, NoSuchEntity.
-func (d *Directory) resourceOf(ctx context.Context, action, text string) (*Resource, string, error) {
+// resourceOf is what hangs on a resource, and its region; InvalidInput, NoSuchEntity. account and region are whose registry "*" is, for the actions of ECR that
+// have no repository.
+func (d *Directory) resourceOf(ctx context.Context, action, text, account, region string) (*Resource, string, error) {
 	if text == "*" || text == "" {
+		if d.resources != nil && strings.HasPrefix(action, "ecr:") && account != "" {
+			r, err := d.resources(ctx, arn.ARN{Partition: arn.Partition(region), Service: "ecr", Region: region, Account: account, Resource: "*"})
+			if r != nil || err != nil {
+				return r, region, err
+			}
+		}
 		return &Resource{ARN: "*"}, "", nil
 	}
 	a, err := arn.Parse(text)

@@ -141,6 +141,7 @@ func (d *Directory) replay(ctx context.Context, log *audit.Log, r *audit.Record)
 			return nil
 		}
 		k.resource.Policy, k.resource.Registry, k.resource.Tags, k.resource.trust = one(res.Policy), one(res.Registry), res.Tags, res.Trust
+		k.resource.RegistryV1 = res.RegistryV1
 	}
 	if t.err != nil {
 		return nil, t.err

@@ -69,7 +69,7 @@ func (d *Directory) WhoCan(ctx context.Context, action, resource, after string, 
 		return nil, "", fault.New(fault.InvalidInput, "The action %q is not a service and a name, such as ecr:BatchGetImage.", action)
 	}
 	w := &whoCan{d: d, ctx: ctx, action: action, account: account, all: all, maybe: maybe{map[*policy.Policy]*variants{}}}
-	if w.resource, w.region, err = d.resourceOf(ctx, action, resource); err != nil {
+	if w.resource, w.region, err = d.resourceOf(ctx, action, resource, account, From(ctx).Region); err != nil {
 		return nil, "", err
 	}
 	if w.owner = w.resource.Account; w.owner == "" {

@@ -29,13 +29,13 @@ type layered struct {
 	identity, boundary, session, endpoint []string
 	resource, registry                    string
 	scp, rcp                              [][]string
-	trust                                 bool
+	trust, registryV1                     bool
 }
 
 func (l layered) set() *Set {
 	s := &Set{
 		Identity: docs(l.identity...), Boundary: docs(l.boundary...), HasBoundary: l.boundary != nil, Session: docs(l.session...), HasSession: l.session != nil,
-		Endpoint: docs(l.endpoint...), HasEndpoint: l.endpoint != nil, Trust: l.trust,
+		Endpoint: docs(l.endpoint...), HasEndpoint: l.endpoint != nil, Trust: l.trust, RegistryV1: l.registryV1,
 	}
 	if l.resource != "" {
 		a := doc(l.resource)
@@ -150,6 +150,8 @@ func TestCombination(t *testing.T) {
 		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: registryGrant}, want: "+registry"},
 		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: registryGrant, resource: denyTo(stranger)}, want: "!resource"},
 		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: strings.Replace(registryGrant, "Allow", "Deny", 1), resource: grantTo(stranger)}, want: "!registry"},
+		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: registryGrant, registryV1: true}, want: "-resource"}, // V1 speaks of no pulls
+		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: strings.Replace(registryGrant, "Allow", "Deny", 1), resource: grantTo(stranger), registryV1: true}, want: "+resource"},
 		{rule: "IAMP-4.4", caller: "stranger", in: layered{identity: pull, registry: grantTo(stranger)}, want: "-resource"}, // no Resource: nothing
 
 		// A registry password is granted by identity policies only.

@@ -44,6 +44,8 @@ type Set struct {
 	Resource *Attached
 	// Registry is the policy of the registry that holds the repository; its Allows and Denies count together with Resource's.
 	Registry *Attached
+	// RegistryV1: the registry's policy is of the scope V1 and speaks only of the three actions that make repositories and images from elsewhere (IAMP-4.4).
+	RegistryV1 bool
 	// SCP of the caller's account and RCP of the resource's account, outermost first. No level means that the account is in no
 	// organization, or is its management account, or that the type is not enabled.
 	SCP, RCP []Level
@@ -337,15 +339,16 @@ func supportsRCP(service string) bool {
 	return false
 }
 
-// recovering: the root user of the owning account may always read, replace and remove a repository policy, so that no repository locks
-// itself for good (IAMP-4.3, H84). This is berth's own: AWS documents no such way out for ECR.
+// recovering: the root user of the owning account may always read, replace and remove a repository policy and the registry's, so that neither
+// locks everybody out for good (IAMP-4.3, H84). This is berth's own: AWS documents no such way out for ECR.
 func (e *evaluation) recovering() bool {
 	r := e.request
 	if r.Principal.Type != Root || !r.sameAccount() {
 		return false
 	}
 	switch r.Action {
-	case "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy":
+	case "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy",
+		"ecr:GetRegistryPolicy", "ecr:PutRegistryPolicy", "ecr:DeleteRegistryPolicy":
 		return true
 	}
 	return false
@@ -357,8 +360,22 @@ func (e *evaluation) resourcePolicyApplies() bool {
 	return e.target.arn || e.colon != 3 || !equalFoldASCII(e.request.Action[:3], "ecr")
 }
 
+// registryPolicyApplies: a registry password is granted by no resource policy, and the scope V1 is of actionsV1 only (IAMP-4.4).
 func (e *evaluation) registryPolicyApplies() bool {
+	if e.set.RegistryV1 {
+		for _, name := range actionsV1() {
+			if e.colon == 3 && equalFoldASCII(e.request.Action[:3], "ecr") && equalFoldASCII(e.request.Action[4:], name) {
+				return true
+			}
+		}
+		return false
+	}
 	return !equalFoldASCII(e.request.Action, "ecr:GetAuthorizationToken")
+}
+
+// actionsV1 are those of ECR of which a registry policy speaks in the scope V1 (IAMP-4.4).
+func actionsV1() [3]string {
+	return [...]string{"ReplicateImage", "BatchImportUpstreamImage", "CreateRepository"}
 }
 
 // levels looks through all levels: the first deny, or whether some level allows nothing.

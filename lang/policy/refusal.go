@@ -80,7 +80,7 @@ func refuseFirst(document []byte, kind Kind) *refusal {
 		switch kind {
 		case Repository:
 			text = "Invalid repository policy provided"
-		case Registry:
+		case Registry, RegistryV1:
 			text = "Invalid registry policy provided"
 		case SCP, RCP:
 			text = "The provided policy document does not meet the requirements of the specified policy type."

@@ -16,13 +16,16 @@ type Kind string
 const (
 	Identity   Kind = "identity"   // of a user, group or role; managed policies too
 	Repository Kind = "repository" // of an ECR repository
-	Registry   Kind = "registry"   // of an ECR registry
+	Registry   Kind = "registry"   // of an ECR registry, in the scope V2
 	Trust      Kind = "trust"      // of a role: who may assume it
 	SCP        Kind = "scp"        // service control policy
 	RCP        Kind = "rcp"        // resource control policy
 	Session    Kind = "session"    // passed to AssumeRole or GetFederationToken
 	Boundary   Kind = "boundary"   // permissions boundary
 	Endpoint   Kind = "endpoint"   // of a VPC endpoint
+
+	// RegistryV1 is of an ECR registry in the scope V1, which takes only three actions (IAMP-4.4).
+	RegistryV1 Kind = "registry-v1"
 
 	// ResourceBased is the policy of a resource of some other service: only what holds for all of them is checked.
 	ResourceBased Kind = "resource"
@@ -32,7 +35,7 @@ const (
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Identity, Repository, Registry, Trust, SCP, RCP, Session, Boundary, Endpoint, ResourceBased, Any}
+	return []Kind{Identity, Repository, Registry, RegistryV1, Trust, SCP, RCP, Session, Boundary, Endpoint, ResourceBased, Any}
 }
 
 // The levels of findings, as Access Analyzer has them.
@@ -65,6 +68,9 @@ type Finding struct {
 // identity policies with unknown actions, for one. What does is Refuse's answer.
 func Validate(document []byte, kind Kind) []Finding {
 	v := &validator{kind: kind, known: newKnown()}
+	if kind == RegistryV1 {
+		v.kind, v.scopeV1 = Registry, true
+	}
 	v.document(document)
 	slices.SortStableFunc(v.findings, func(a, b Finding) int { return a.Offset - b.Offset })
 	places := locator{source: v.source}
@@ -80,6 +86,7 @@ const maxFindings = 250
 
 type validator struct {
 	kind      Kind
+	scopeV1   bool // of a Registry policy
 	source    string
 	known     *known
 	variables bool // version 2012-10-17

@@ -99,6 +99,9 @@ func (v *validator) actionOfKind(n *node, path, service, name string) {
 		} else if v.kind == Repository && !strings.ContainsAny(name, "*?") && !onRepository(name) {
 			hint := "allow it in an identity policy of the caller"
 			v.add(LevelWarning, "UNSUPPORTED_ACTION_IN_POLICY", path, n.start, hint, "The action %s does not act on a repository: it has no effect here.", n.text)
+		} else if v.scopeV1 && !coversV1(name) {
+			v.refuse("UNSUPPORTED_ACTION_IN_POLICY", path, n.start, "set the account setting REGISTRY_POLICY_SCOPE to V2",
+				"In the scope V1 a registry policy may name only ecr:ReplicateImage, ecr:BatchImportUpstreamImage and ecr:CreateRepository, not %s.", n.text)
 		}
 	case Trust:
 		p := compile(name, true, false)
@@ -113,6 +116,17 @@ func (v *validator) actionOfKind(n *node, path, service, name string) {
 			v.refuse("UNSUPPORTED_ACTION_IN_POLICY", path, n.start, "", "The service %s takes no part in resource control policies.", service)
 		}
 	}
+}
+
+// coversV1 reports whether an ECR action, in lower case and perhaps with wildcards, is or covers one of the scope V1 (IAMP-4.4).
+func coversV1(name string) bool {
+	p := compile(name, true, false)
+	for _, action := range actionsV1() {
+		if p.matchString(strings.ToLower(action)) {
+			return true
+		}
+	}
+	return false
 }
 
 // onRepository reports whether an ECR action acts on a repository (IAMP-4.1). name is in lower case.
