@@ -242,7 +242,8 @@ var exceptions = map[string]string{
 }
 
 // own are operations that have no parameter by which somebody else's things could be named: an administrator of another account gets what is of that account.
-var own = map[string]bool{"GetAuthorizationToken": true, "DescribeRegistry": true, "GetAccountSetting": true, "PutAccountSetting": true}
+var own = map[string]bool{"GetAuthorizationToken": true, "DescribeRegistry": true, "GetAccountSetting": true, "PutAccountSetting": true,
+	"PutRegistryPolicy": true, "GetRegistryPolicy": true, "DeleteRegistryPolicy": true}
 
 // ofOwn are the operator's operations that each account may have for what is its own: its calls and what it owns.
 var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true}
