@@ -350,3 +350,34 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		t.Errorf("only %d methods of Registry were found", found)
 	}
 }
+
+// Every refusal can be explained: who is told "AccessDenied" gets the id of the request with it, because only Call.Refuse and what decides by policies make one.
+func TestRefusalsAreMadeInOnePlace(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || s.path == "identity/iam/refusal.go" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isName(call.Fun, "fault", "New") && !isName(call.Fun, "fault", "Wrap") {
+				return true
+			}
+			for _, arg := range call.Args {
+				if isName(arg, "fault", "AccessDenied") {
+					t.Errorf("%s makes a refusal by itself: its text has no request id, and the audit no reason; use iam.Call.Refuse", s.at(call.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// isName reports whether x is the name of a package, qualified.
+func isName(x ast.Expr, in, name string) bool {
+	sel, ok := x.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	id, ok := sel.X.(*ast.Ident)
+	return ok && id.Name == in && sel.Sel.Name == name
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
 )
 
 func TestGetAuthorizationToken_API31_API32(t *testing.T) {
@@ -43,7 +44,7 @@ func TestGetAuthorizationToken_API31_API32(t *testing.T) {
 	if who.Principal.ARN != "arn:aws:iam::111222333444:user/puller" {
 		t.Errorf("it signs in %s", who.Principal.ARN)
 	}
-	if _, err := b.Identity().SignIn(context.Background(), password, "us-west-2", time.Now()); !fault.Is(err, fault.AccessDenied) {
+	if _, err := b.Identity().SignIn(iam.With(t.Context(), &iam.Call{}), password, "us-west-2", time.Now()); !fault.Is(err, fault.AccessDenied) {
 		t.Errorf("in another region: %v", err)
 	}
 

@@ -71,18 +71,17 @@ func (l *Layers) Path(ctx context.Context, ref registry.Ref, repositoryID int64,
 	return layerPath + base64.RawURLEncoding.EncodeToString(l.seal.Seal(nonce, nonce, text, nil)), nil
 }
 
-func (l *Layers) open(sealed string, now time.Time) (grant, error) {
-	var g grant
-	refused := fault.New(fault.AccessDenied, "This URL is not valid, or no longer: ask for another with GetDownloadUrlForLayer")
+// open reads a URL; ok is false of one that is not of ours, or whose time is over.
+func (l *Layers) open(sealed string, now time.Time) (g grant, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(b) < l.seal.NonceSize() {
-		return g, refused
+		return g, false
 	}
 	text, err := l.seal.Open(nil, b[:l.seal.NonceSize()], b[l.seal.NonceSize():], nil)
 	if err != nil || json.Unmarshal(text, &g) != nil || now.Unix() >= g.Expires {
-		return grant{}, refused
+		return grant{}, false
 	}
-	return g, nil
+	return g, true
 }
 
 // layer serves a URL of Path.
@@ -93,8 +92,9 @@ func (f *Front) layer(x *exchange, r *http.Request, sealed string) {
 		if fault.As(err) == nil {
 			x.failure = err
 		}
-		if fault.Is(err, fault.UnknownCredentials) || fault.Is(err, fault.ExpiredCredentials) {
-			err = fault.New(fault.AccessDenied, "Who asked for this URL may not sign in any more")
+		if x.call.Audit.Action == "" { // refused before anything was asked for
+			x.call.Audit.Action = "ecr:GetDownloadUrlForLayer"
+			f.note(x)
 		}
 		distribution.WriteError(&x.response, r, err, x.call.RequestID)
 	}
@@ -105,17 +105,20 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 		x.Header()["Allow"] = []string{"GET, HEAD"}
 		return fault.New(fault.MethodNotAllowed, "The operation is unsupported")
 	}
-	g, err := f.Layers.open(sealed, x.begin)
-	if err != nil {
-		return err
+	g, ok := f.Layers.open(sealed, x.begin)
+	if !ok {
+		return x.call.Refuse("This URL is not valid, or no longer: ask for another with GetDownloadUrlForLayer")
 	}
-	credential, err := f.Identity.SignIn(r.Context(), g.Password, g.Region, x.begin)
+	ctx := iam.With(r.Context(), &x.call)
+	credential, err := f.Identity.SignIn(ctx, g.Password, g.Region, x.begin)
+	if fault.Is(err, fault.UnknownCredentials) || fault.Is(err, fault.ExpiredCredentials) {
+		return x.call.Refuse("Who asked for this URL may not sign in any more")
+	}
 	if err != nil {
 		return err
 	}
 	x.call.SignedBy(credential)
 	x.call.Region = g.Region
-	ctx := iam.With(r.Context(), &x.call)
 	repo, err := f.Registry.Open(ctx, registry.Ref{Account: g.Account, Region: g.Region, Name: g.Name}, "ecr:GetDownloadUrlForLayer")
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ func takeRest(r *http.Request) {
 func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
 	at, rest, where := f.Names.registry(r.Host, path)
+	r = r.WithContext(iam.With(r.Context(), &x.call))
 	if err := f.signIn(x, r, at.region); err != nil {
 		if len(r.Header["Authorization"]) > 0 { // clients ask without one first, to see the challenge
 			x.call.Region, x.call.Audit.Action = at.region, "ecr:SignIn"
@@ -63,7 +64,6 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 		return where
 	}
 	x.call.Region = at.region
-	r = r.WithContext(iam.With(r.Context(), &x.call))
 	return f.Distribution.Serve(&x.response, r, distribution.Target{Account: at.account, Region: at.region, Prefix: at.prefix, Path: rest})
 }
 

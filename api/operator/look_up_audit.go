@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/audit"
@@ -47,7 +46,7 @@ func (a *API) LookUpAudit(ctx context.Context, in *LookUpAuditInput) (*LookUpAud
 	}
 	if account != first.ID {
 		if f.Account != "" && f.Account != account {
-			return nil, fault.New(fault.AccessDenied, "Account %s may look up its own records only.", account)
+			return nil, iam.From(ctx).Refuse("Account " + account + " may look up its own records only.")
 		}
 		f.Account = account
 	}

@@ -41,7 +41,7 @@ func TestWhoMay_ORG24(t *testing.T) {
 		}
 		want, known := ours[op.Name]
 		if !known {
-			want = `"AccessDeniedException","Message":"` + noAccess + `"`
+			want = `"AccessDeniedException","Message":"` + noAccess + ` (request id: `
 			if got := ask(outsider.Caller); !strings.Contains(got, `"AWSOrganizationsNotInUseException"`) {
 				t.Errorf("%s from outside: %s", op.Name, got)
 			}

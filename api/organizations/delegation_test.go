@@ -16,7 +16,7 @@ func TestDelegatedAdministrator_ORG22(t *testing.T) {
 	c := g.enter(security).Organizations()
 	service := aws.String("guardduty.amazonaws.com")
 	_, err := c.ListPolicies(ctx, &organizations.ListPoliciesInput{Filter: scp})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 	_, err = g.c.EnableAWSServiceAccess(ctx, &organizations.EnableAWSServiceAccessInput{ServicePrincipal: service})
 	g.must(err)
 	_, err = g.c.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: &security, ServicePrincipal: service})
@@ -45,7 +45,7 @@ func TestDelegatedAdministrator_ORG22(t *testing.T) {
 	_, err = c.ListPolicies(ctx, &organizations.ListPoliciesInput{Filter: scp})
 	g.must(err)
 	_, err = c.CreatePolicy(ctx, &organizations.CreatePolicyInput{Name: aws.String("x"), Description: aws.String(""), Content: aws.String(noDelete), Type: scp})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 
 	const staying = "You can't remove an account that is a delegated administrator from the organization. Deregister it first."
 	_, err = g.c.RemoveAccountFromOrganization(ctx, &organizations.RemoveAccountFromOrganizationInput{AccountId: &security})
@@ -92,20 +92,20 @@ func TestResourcePolicy_ORG23(t *testing.T) {
 	_, err = c.AttachPolicy(ctx, &organizations.AttachPolicyInput{PolicyId: made.Policy.PolicySummary.Id, TargetId: &security})
 	g.must(err)
 	_, err = c.CreatePolicy(ctx, &organizations.CreatePolicyInput{Name: aws.String("guard"), Description: aws.String(""), Content: aws.String(noDelete), Type: rcp})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 	_, err = c.DetachPolicy(ctx, &organizations.DetachPolicyInput{PolicyId: made.Policy.PolicySummary.Id, TargetId: &security})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 	_, err = c.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String("more"), Email: aws.String("more@example.com")})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 	_, err = c.PutResourcePolicy(ctx, &organizations.PutResourcePolicyInput{Content: &content})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 
 	_, err = g.c.PutResourcePolicy(ctx, &organizations.PutResourcePolicyInput{Content: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + security + `"},"Action":"organizations:CreateAccount","Resource":"*"}]}`)})
 	g.refused(err, "InvalidInputException/UNSUPPORTED_ACTION_IN_RESOURCE_POLICY", "You specified an unsupported action in the resource-based policy: organizations:CreateAccount.")
 	_, err = g.c.DeleteResourcePolicy(ctx, &organizations.DeleteResourcePolicyInput{})
 	g.must(err)
 	_, err = c.ListPolicies(ctx, &organizations.ListPoliciesInput{Filter: scp})
-	g.refused(err, "AccessDeniedException", noAccess)
+	g.refused(err, "AccessDeniedException", noAccess+" (request id: …")
 }
 
 // ORG-18, ORG-23: what is merged, and tags, by the AWS client.

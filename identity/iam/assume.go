@@ -61,7 +61,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	}
 	c.describe("sts:AssumeRole", &Resource{ARN: in.RoleARN, Account: a.Account})
 	if c.Principal.Type == policy.Root {
-		return nil, c.refuse("Roles may not be assumed by root accounts.")
+		return nil, c.Refuse("Roles may not be assumed by root accounts.")
 	}
 	details, err := c.sessionDetails(&in)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	}
 
 	if in.TokenCode != "" {
-		return nil, c.refuse(badTokenCode)
+		return nil, c.Refuse(badTokenCode)
 	}
 	lifetime, err := c.sessionLifetime(in.Lifetime, most)
 	if err != nil {
@@ -131,12 +131,6 @@ func notAuthorized(p *policy.Principal, action, resource string) string {
 // badTokenCode refuses every code of a second factor: berth has no devices to check it with.
 const badTokenCode = "MultiFactorAuthentication failed with invalid MFA one time pass code."
 
-// refuse answers AccessDenied and notes it.
-func (c *Call) refuse(message string) error {
-	c.Audit.Decision, c.Audit.Error = "Deny", string(fault.AccessDenied)
-	return fault.New(fault.AccessDenied, "%s", message)
-}
-
 // authorizeAssume asks the role's trust policy, and the caller's own policies where it must, for each action that the request is (IAMP-3: tags and a source identity
 // are actions of their own), and returns the longest session that the role allows. A role that is not there is nil, and is decided, recorded and refused like one
 // whose trust policy says nothing: neither the refusal nor its explanation tells which roles there are (API-28).
@@ -171,14 +165,14 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, account string
 		err := d.Authorize(ctx, action, r)
 		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
 			// STS says no reason: it would tell another account what the role's trust policy holds. The decision stays in Detail and in the audit.
-			return 0, fault.New(fault.AccessDenied, "%s", c.withID(notAuthorized(c.Principal, action, in.RoleARN))).With(f.Detail)
+			return 0, c.deny(notAuthorized(c.Principal, action, in.RoleARN), f.Detail)
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
 	if r.Policy == nil { // whatever decides, nobody assumes what is not there
-		return 0, c.refuse(c.withID(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN)))
+		return 0, c.Refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
 	}
 	return most, nil
 }
@@ -251,7 +245,7 @@ func (c *Call) sessionDetails(in *AssumeRole) (*sealedSession, error) {
 		}
 		if s.SourceIdentity != "" {
 			if in.SourceIdentity != "" && in.SourceIdentity != s.SourceIdentity {
-				return nil, c.refuse("The source identity of a session cannot be changed by role chaining")
+				return nil, c.Refuse("The source identity of a session cannot be changed by role chaining")
 			}
 			in.SourceIdentity = s.SourceIdentity
 		}

@@ -64,15 +64,7 @@ func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) e
 	}
 	a.Decision, a.Error = "Deny", string(fault.AccessDenied)
 	why := decision // a copy of its own, so that an allowed decision stays on the stack
-	return fault.New(fault.AccessDenied, "%s", c.withID(why.Message(&c.request))).With(&why)
-}
-
-// withID is the text of a refusal with the id of the request behind it, by which it can be explained: who uses docker sees nothing but the text.
-func (c *Call) withID(message string) string {
-	if c.RequestID == "" {
-		return message // a call that no front door made
-	}
-	return message + " (request id: " + c.RequestID + ")"
+	return c.deny(why.Message(&c.request), &why)
 }
 
 // May is Authorize without a trace: for questions such as "could the caller still change this policy" (API-45).
@@ -181,7 +173,7 @@ func (c *Call) describe(action string, r *Resource) {
 	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = c.Time, c.RequestID, c.AccessKeyID, c.Region, c.UserAgent
 	a.SourceIP = c.sourceIP()
 	a.Action, a.Resource, a.Owner = action, r.ARN, r.Account
-	a.Layer, a.Policy, a.Statement, a.Evidence = "", "", "", audit.Evidence{}
+	a.Layer, a.Policy, a.Statement, a.Rule, a.Evidence = "", "", "", "", audit.Evidence{}
 	if p := c.Principal; p != nil {
 		a.Principal, a.Account = p.ARN, p.Account
 		if a.Owner == "" {

@@ -42,10 +42,10 @@ func (d *Directory) SessionToken(ctx context.Context, in SessionToken) (*Tempora
 		return nil, err
 	}
 	if !c.signedLongTerm() {
-		return nil, c.refuse("Cannot call GetSessionToken with session credentials")
+		return nil, c.Refuse("Cannot call GetSessionToken with session credentials")
 	}
 	if in.TokenCode != "" {
-		return nil, c.refuse(badTokenCode)
+		return nil, c.Refuse(badTokenCode)
 	}
 	lifetime, err := c.ownLifetime(in.Lifetime)
 	if err != nil {

@@ -241,7 +241,7 @@ func callerAccount(ctx context.Context) (string, error) {
 		return "", fault.New(fault.MissingCredentials, "Missing Authentication Token")
 	}
 	if p.Account == "" {
-		return "", fault.New(fault.AccessDenied, "User: %s manages no account", p.ARN)
+		return "", From(ctx).Refuse("User: " + p.ARN + " manages no account")
 	}
 	return p.Account, nil
 }

@@ -55,7 +55,7 @@ func (d *Directory) FederationToken(ctx context.Context, in FederationToken) (*F
 		return nil, err
 	}
 	if !c.signedLongTerm() {
-		return nil, c.refuse("Cannot call GetFederationToken with session credentials")
+		return nil, c.Refuse("Cannot call GetFederationToken with session credentials")
 	}
 	lifetime, err := c.ownLifetime(in.Lifetime)
 	if err != nil {

@@ -260,7 +260,7 @@ func (d *Directory) ChangePassword(ctx context.Context, old, new string) error {
 	case err != nil:
 		return err
 	case !ok:
-		return c.refuse("The old password was incorrect.")
+		return c.Refuse("The old password was incorrect.")
 	}
 	hash, err := d.newPassword(ctx, l, rules, new)
 	if err != nil {

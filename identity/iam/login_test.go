@@ -139,7 +139,7 @@ func TestSignInTellsNothing(t *testing.T) {
 		} {
 			ctx := w.knock("203.0.113.9")
 			_, err := w.dir.SignInByPassword(ctx, in)
-			if f := fault.As(err); f == nil || f.Code != fault.AccessDenied || f.Message != "The account, the user name or the password is wrong." {
+			if f := fault.As(err); f == nil || f.Code != fault.AccessDenied || f.Message != "The account, the user name or the password is wrong. (request id: r-2)" {
 				t.Errorf("%+v: %v", in, err)
 			}
 			if a := iam.From(ctx).Audit; a.Decision != "Deny" || a.Principal != "" || in.UserName == "nobody" && a.Resource != "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/arn"
 	"github.com/berth-registry/berth/storage/sql"
 )
@@ -75,7 +74,7 @@ func (d *Directory) serves(ctx context.Context, c *Call, owner string) error {
 		d.standings.Set(owner, s)
 	}
 	if s.closed {
-		return fault.New(fault.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s because the account that owns it is closed", c.request.Principal.ARN, c.request.Action, c.request.Resource)
+		return c.Refuse(notAuthorized(c.Principal, c.request.Action, c.request.Resource) + " because the account that owns it is closed")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -86,8 +87,10 @@ func (d *Directory) SignIn(ctx context.Context, password, region string, now tim
 		d.passwords.Set(password, p)
 	}
 	if region != "" && p.Region != region {
-		return nil, fault.New(fault.AccessDenied, "User: %s is not authorized to use a password of region %s in region %s: get one with aws ecr get-login-password --region %s",
-			c.Principal.ARN, p.Region, region, region)
+		call := From(ctx)
+		call.SignedBy(&c.Credential) // who was refused is known, and on record
+		return nil, call.Refuse(fmt.Sprintf("User: %s is not authorized to use a password of region %s in region %s: get one with aws ecr get-login-password --region %s",
+			c.Principal.ARN, p.Region, region, region))
 	}
 	return &c.Credential, nil
 }

@@ -232,7 +232,7 @@ func (c *Call) ActFor(sourceARN, account string) error {
 		return err
 	}
 	if c.Source != nil && *c.Source != *s {
-		return c.refuse("The credentials of " + c.Principal.ARN + " act for another source than the request says")
+		return c.Refuse("The credentials of " + c.Principal.ARN + " act for another source than the request says")
 	}
 	c.Source = s
 	return nil

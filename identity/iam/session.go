@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -118,6 +119,9 @@ func (d *Directory) startSession(ctx context.Context, account string, s sealedSe
 		}
 		return d.log.Write(tx, &c.Audit)
 	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, c.Refuse("The " + string(s.Kind) + " of the session does not exist any more")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +154,7 @@ func (d *Directory) unseal(text string, most int, purpose string, v any) error {
 	return nil
 }
 
-// ownerStands fails if the owner of a new session was deleted since it was authorised.
+// ownerStands is ErrNoRows if the owner of a new session was deleted since it was authorised.
 func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	table := "iam_account"
 	if kind == ofService {
@@ -161,7 +165,7 @@ func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	}
 	n, err := count(tx, `SELECT COUNT(*) FROM `+table+` WHERE id = $1`, owner)
 	if err == nil && n == 0 {
-		err = fault.New(fault.AccessDenied, "The %s of the session does not exist any more", kind)
+		err = sql.ErrNoRows
 	}
 	return err
 }

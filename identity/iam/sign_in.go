@@ -81,13 +81,13 @@ func (d *Directory) SignInByPassword(ctx context.Context, in SignInPassword) (*S
 		return nil, err
 	}
 	if !right || l == nil {
-		return nil, c.refuse("The account, the user name or the password is wrong.")
+		return nil, c.Refuse("The account, the user name or the password is wrong.")
 	}
 	out := &SignedIn{ARN: l.owner.arn()}
 	tooOld := rules.expired(l.changed, d.options.Now())
 	switch {
 	case tooOld && rules.HardExpiry:
-		return nil, c.refuse("Your password has expired. An administrator of the account has to set another.")
+		return nil, c.Refuse("Your password has expired. An administrator of the account has to set another.")
 	case l.resetRequired:
 		out.MustChange = "An administrator has set this password: choose one of your own."
 	case tooOld:

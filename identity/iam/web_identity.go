@@ -65,7 +65,7 @@ func (d *Directory) AssumeRoleWithWebIdentity(ctx context.Context, in AssumeRole
 		return nil, err
 	}
 	if err != nil || role.arn() != in.RoleARN {
-		return nil, c.refuse(c.withID(webIdentityRefused))
+		return nil, c.Refuse(webIdentityRefused)
 	}
 	session.Owner = role.id
 	most, err := d.authorizeToken(ctx, role, token, session)
@@ -138,8 +138,7 @@ func noProvider(issuer string) error {
 func (d *Directory) authorizeToken(ctx context.Context, role *entity, token *oidc.Token, session *sealedSession) (most time.Duration, err error) {
 	r, most, err := d.trustOf(ctx, role)
 	if errors.Is(err, sql.ErrNoRows) {
-		c := From(ctx)
-		return 0, c.refuse(c.withID(webIdentityRefused))
+		return 0, From(ctx).Refuse(webIdentityRefused)
 	}
 	if err != nil {
 		return 0, err
@@ -176,7 +175,7 @@ func (d *Directory) authorizeToken(ctx context.Context, role *entity, token *oid
 		err := d.Authorize(ctx, action, r)
 		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
 			// As for AssumeRole: why is for those who may see the trust policy.
-			return 0, fault.New(fault.AccessDenied, "%s", From(ctx).withID(webIdentityRefused)).With(f.Detail)
+			return 0, From(ctx).deny(webIdentityRefused, f.Detail)
 		}
 		if err != nil {
 			return 0, err

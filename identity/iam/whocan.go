@@ -76,7 +76,7 @@ func (d *Directory) WhoCan(ctx context.Context, action, resource, after string, 
 		w.owner, w.resource.Account = account, account
 	}
 	if !all && w.owner != account {
-		return nil, "", From(ctx).refuse("Only the account that owns a resource may ask who can use it.")
+		return nil, "", From(ctx).Refuse("Only the account that owns a resource may ask who can use it.")
 	}
 	var at whoCanCursor
 	if after == "" {

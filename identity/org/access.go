@@ -61,8 +61,7 @@ func (o *Organizations) enter(ctx context.Context, a access) (*Organization, err
 	if may, err := o.delegated(ctx, f, c.Principal.Account, a); err != nil || may {
 		return f, err
 	}
-	c.Audit.Decision, c.Audit.Error = "Deny", string(fault.AccessDenied)
-	return nil, fault.New(fault.AccessDenied, "You don't have permissions to access this resource.")
+	return nil, c.Refuse("You don't have permissions to access this resource.")
 }
 
 func notInUse() error {

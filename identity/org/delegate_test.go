@@ -11,7 +11,7 @@ import (
 	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
-const noPermission = "You don't have permissions to access this resource."
+const noPermission = "You don't have permissions to access this resource. (request id: r-1)"
 
 // user makes a user with an inline policy, and answers the context of its requests.
 func (w *world) user(account, name, statement string) context.Context {
