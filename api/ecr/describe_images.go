@@ -32,14 +32,14 @@ func (a *API) DescribeImages(ctx context.Context, in *ecr.DescribeImagesInput) (
 		return nil, err
 	}
 	out := &ecr.DescribeImagesOutput{ImageDetails: []types.ImageDetail{}}
-	images, next, err := r.Images(ctx, f.registry(), p.after, p.limit)
+	images, next, err := r.Images(ctx, f.registry(), p.After, p.limit)
 	if err != nil {
 		return nil, err
 	}
 	for i := range images {
 		out.ImageDetails = append(out.ImageDetails, showImageDetail(r, &images[i]))
 	}
-	out.NextToken = a.next(p, next)
+	out.NextToken = p.Next(next)
 	return out, nil
 }
 

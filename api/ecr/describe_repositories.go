@@ -28,11 +28,11 @@ func (a *API) DescribeRepositories(ctx context.Context, in *ecr.DescribeReposito
 	if err != nil {
 		return nil, err
 	}
-	repos, next, err := a.Registry.Repositories(ctx, owner, region, p.after, p.limit)
+	repos, next, err := a.Registry.Repositories(ctx, owner, region, p.After, p.limit)
 	if err != nil {
 		return nil, err
 	}
-	return &ecr.DescribeRepositoriesOutput{Repositories: a.describeAll(ctx, repos), NextToken: a.next(p, next)}, nil
+	return &ecr.DescribeRepositoriesOutput{Repositories: a.describeAll(ctx, repos), NextToken: p.Next(next)}, nil
 }
 
 func (a *API) describeAll(ctx context.Context, repos []*registry.Repository) []types.Repository {

@@ -50,7 +50,7 @@ func (a *API) ListImageReferrers(ctx context.Context, in *ecr.ListImageReferrers
 	size, more := 0, true
 	for more && len(out.Referrers) < p.limit {
 		var list []registry.Referrer
-		if list, more, err = r.Referrers(ctx, oci.Digest(subject), artifactTypes, oci.Digest(p.after), min(referrersAtOnce, p.limit-len(out.Referrers))); err != nil {
+		if list, more, err = r.Referrers(ctx, oci.Digest(subject), artifactTypes, oci.Digest(p.After), min(referrersAtOnce, p.limit-len(out.Referrers))); err != nil {
 			return nil, err
 		}
 		for _, one := range list {
@@ -58,15 +58,15 @@ func (a *API) ListImageReferrers(ctx context.Context, in *ecr.ListImageReferrers
 				size += len(key) + len(value)
 			}
 			if size > oci.MaxManifest && len(out.Referrers) > 0 {
-				out.NextToken = a.next(p, p.after)
+				out.NextToken = p.Next(p.After)
 				return out, nil
 			}
 			out.Referrers = append(out.Referrers, showReferrer(one))
-			p.after = string(one.Digest)
+			p.After = string(one.Digest)
 		}
 	}
 	if more {
-		out.NextToken = a.next(p, p.after)
+		out.NextToken = p.Next(p.After)
 	}
 	return out, nil
 }

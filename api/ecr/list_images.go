@@ -23,13 +23,13 @@ func (a *API) ListImages(ctx context.Context, in *ecr.ListImagesInput) (*ecr.Lis
 		return nil, err
 	}
 	out := &ecr.ListImagesOutput{ImageIds: []types.ImageIdentifier{}}
-	ids, next, err := r.ImageIDs(ctx, f.registry(), p.after, p.limit)
+	ids, next, err := r.ImageIDs(ctx, f.registry(), p.After, p.limit)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
 		out.ImageIds = append(out.ImageIds, *showImageID(id.Digest, id.Tag))
 	}
-	out.NextToken = a.next(p, next)
+	out.NextToken = p.Next(next)
 	return out, nil
 }

@@ -51,7 +51,7 @@ func (a *API) GetAccountAuthorizationDetails(ctx context.Context, in *iam.GetAcc
 	for i := range found.Policies {
 		out.Policies = append(out.Policies, showPolicyDetail(&found.Policies[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }
 

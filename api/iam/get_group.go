@@ -22,6 +22,6 @@ func (a *API) GetGroup(ctx context.Context, in *iam.GetGroupInput) (*iam.GetGrou
 	for i := range users {
 		out.Users = append(out.Users, *showUser(&users[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

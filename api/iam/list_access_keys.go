@@ -22,6 +22,6 @@ func (a *API) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInput) (
 	for i := range found {
 		out.AccessKeyMetadata = append(out.AccessKeyMetadata, showKey(&found[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -22,6 +22,6 @@ func (a *API) ListAttachedRolePolicies(ctx context.Context, in *iam.ListAttached
 	for _, x := range found {
 		out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{PolicyName: aws.String(x.Name), PolicyArn: aws.String(x.ARN)})
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

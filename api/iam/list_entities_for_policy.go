@@ -44,6 +44,6 @@ func (a *API) ListEntitiesForPolicy(ctx context.Context, in *iam.ListEntitiesFor
 			out.PolicyRoles = append(out.PolicyRoles, types.PolicyRole{RoleName: name, RoleId: id})
 		}
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

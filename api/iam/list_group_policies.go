@@ -19,6 +19,6 @@ func (a *API) ListGroupPolicies(ctx context.Context, in *iam.ListGroupPoliciesIn
 	}
 	out := &iam.ListGroupPoliciesOutput{PolicyNames: []string{}}
 	out.PolicyNames = append(out.PolicyNames, found...)
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -22,6 +22,6 @@ func (a *API) ListGroups(ctx context.Context, in *iam.ListGroupsInput) (*iam.Lis
 	for i := range found {
 		out.Groups = append(out.Groups, *showGroup(&found[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

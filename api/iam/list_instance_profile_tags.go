@@ -18,6 +18,6 @@ func (a *API) ListInstanceProfileTags(ctx context.Context, in *iam.ListInstanceP
 		return nil, err
 	}
 	out := &iam.ListInstanceProfileTagsOutput{Tags: showTags(tags)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -18,6 +18,6 @@ func (a *API) ListInstanceProfiles(ctx context.Context, in *iam.ListInstanceProf
 		return nil, err
 	}
 	out := &iam.ListInstanceProfilesOutput{InstanceProfiles: showProfiles(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

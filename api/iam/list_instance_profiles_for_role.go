@@ -18,6 +18,6 @@ func (a *API) ListInstanceProfilesForRole(ctx context.Context, in *iam.ListInsta
 		return nil, err
 	}
 	out := &iam.ListInstanceProfilesForRoleOutput{InstanceProfiles: showProfiles(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

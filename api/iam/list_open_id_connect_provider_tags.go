@@ -18,6 +18,6 @@ func (a *API) ListOpenIDConnectProviderTags(ctx context.Context, in *iam.ListOpe
 		return nil, err
 	}
 	out := &iam.ListOpenIDConnectProviderTagsOutput{Tags: showTags(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -28,6 +28,6 @@ func (a *API) ListPolicies(ctx context.Context, in *iam.ListPoliciesInput) (*iam
 	for i := range found {
 		out.Policies = append(out.Policies, *showPolicy(&found[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

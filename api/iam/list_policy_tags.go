@@ -18,6 +18,6 @@ func (a *API) ListPolicyTags(ctx context.Context, in *iam.ListPolicyTagsInput) (
 		return nil, err
 	}
 	out := &iam.ListPolicyTagsOutput{Tags: showTags(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

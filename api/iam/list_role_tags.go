@@ -18,6 +18,6 @@ func (a *API) ListRoleTags(ctx context.Context, in *iam.ListRoleTagsInput) (*iam
 		return nil, err
 	}
 	out := &iam.ListRoleTagsOutput{Tags: showTags(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -22,6 +22,6 @@ func (a *API) ListRoles(ctx context.Context, in *iam.ListRolesInput) (*iam.ListR
 	for i := range found {
 		out.Roles = append(out.Roles, *showRole(&found[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -19,6 +19,6 @@ func (a *API) ListUserPolicies(ctx context.Context, in *iam.ListUserPoliciesInpu
 	}
 	out := &iam.ListUserPoliciesOutput{PolicyNames: []string{}}
 	out.PolicyNames = append(out.PolicyNames, found...)
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

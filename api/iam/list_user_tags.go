@@ -18,6 +18,6 @@ func (a *API) ListUserTags(ctx context.Context, in *iam.ListUserTagsInput) (*iam
 		return nil, err
 	}
 	out := &iam.ListUserTagsOutput{Tags: showTags(found)}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -22,6 +22,6 @@ func (a *API) ListUsers(ctx context.Context, in *iam.ListUsersInput) (*iam.ListU
 	for i := range found {
 		out.Users = append(out.Users, *showUser(&found[i]))
 	}
-	out.Marker, out.IsTruncated = a.next(p, next)
+	out.Marker, out.IsTruncated = p.next(next)
 	return out, nil
 }

@@ -27,7 +27,7 @@ func (a *API) simulate(ctx context.Context, operation string, marker *string, si
 	for i := range found {
 		results = append(results, showDecision(&found[i]))
 	}
-	next, truncated = a.next(p, cursor)
+	next, truncated = p.next(cursor)
 	return results, next, truncated, nil
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 )
 
@@ -26,25 +25,17 @@ func (a *API) ListAccounts(ctx context.Context, in *ListAccountsInput) (*ListAcc
 	if err := a.authorize(ctx, "berth:ListAccounts"); err != nil {
 		return nil, err
 	}
-	p := iam.Page{Max: int(aws.ToInt32(in.MaxResults))}
-	binding := []string{iam.From(ctx).CallerID(), "berth:ListAccounts"}
-	if in.NextToken != nil {
-		after, err := a.Pages.Open(*in.NextToken, binding...)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.InvalidInput, "nextToken is not a token of this list")
-		}
-		p.After = after
-	}
-	accounts, next, err := a.Directory.Accounts(ctx, p)
+	list, err := a.list(ctx, in.NextToken, "ListAccounts")
 	if err != nil {
 		return nil, err
 	}
-	out := &ListAccountsOutput{Accounts: make([]Account, len(accounts))}
+	accounts, next, err := a.Directory.Accounts(ctx, iam.Page{After: list.After, Max: int(aws.ToInt32(in.MaxResults))})
+	if err != nil {
+		return nil, err
+	}
+	out := &ListAccountsOutput{Accounts: make([]Account, len(accounts)), NextToken: list.Next(next)}
 	for i := range accounts {
 		out.Accounts[i] = show(&accounts[i])
-	}
-	if next != "" {
-		out.NextToken = aws.String(a.Pages.Seal(next, binding...))
 	}
 	return out, nil
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/berth-registry/berth/storage/audit"
 )
 
-// LookUpAuditInput says which records are wanted; absent members do not restrict. Repository is a name. Limit is 1000 unless said.
+// LookUpAuditInput says which records are wanted; absent members do not restrict. Repository is a name. MaxResults is 1000 unless said.
 type LookUpAuditInput struct {
 	From, To                                                              *time.Time
 	Account, Principal, Action, Resource, Repository, RequestId, Decision *string //nolint:revive,staticcheck // see Account
-	Limit                                                                 *int32
+	MaxResults                                                            *int32
 }
 
 // LookUpAuditOutput holds the last records that match, in the order of their time, each as one line of JSON.
@@ -41,8 +41,8 @@ func (a *API) LookUpAudit(ctx context.Context, in *LookUpAuditInput) (*LookUpAud
 		Resource: aws.ToString(in.Resource), Repository: aws.ToString(in.Repository), RequestID: aws.ToString(in.RequestId), Decision: aws.ToString(in.Decision),
 	}
 	limit := 1000
-	if in.Limit != nil {
-		limit = int(*in.Limit)
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
 	}
 	if account != first.ID {
 		if f.Account != "" && f.Account != account {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
 	"github.com/berth-registry/berth/registry"
@@ -42,6 +43,16 @@ func (a *API) authorize(ctx context.Context, action string) error {
 		return err
 	}
 	return a.Directory.Authorize(ctx, action, &iam.Resource{ARN: "*", Account: first.ID})
+}
+
+// list begins the list of an operation, or goes on with it. what names the filters: a token is good for the caller, the operation and the filters that it was
+// made for (H55). The fault is InvalidInput.
+func (a *API) list(ctx context.Context, token *string, operation string, what ...string) (awswire.List, error) {
+	list, err := a.Pages.Begin(token, append([]string{iam.From(ctx).CallerID(), operation}, what...)...)
+	if err != nil {
+		err = fault.Wrap(err, fault.InvalidInput, "nextToken is not a token of this list")
+	}
+	return list, err
 }
 
 // Account is an account, as the wire shows it.

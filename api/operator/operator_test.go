@@ -181,7 +181,7 @@ func TestLookUpAudit(t *testing.T) {
 		t.Fatalf("the records are not those of the calls, in their order: %+v", made)
 	}
 	for in, want := range map[string]int{
-		`{"action":"ecr:CreateRepository","limit":2}`:                                       2,
+		`{"action":"ecr:CreateRepository","maxResults":2}`:                                  2,
 		`{"resource":"` + arn + `1"}`:                                                       2,
 		`{"resource":"` + arn + `1","decision":"Deny"}`:                                     1,
 		`{"account":"999888777666"}`:                                                        4, // its own calls, and that of another on what it owns
@@ -197,10 +197,10 @@ func TestLookUpAudit(t *testing.T) {
 		}
 	}
 	// Of more than are wanted the last are told.
-	if last := look(`{"action":"ecr:CreateRepository","limit":1}`); len(last) != 1 || last[0].Resource != arn+"2" {
+	if last := look(`{"action":"ecr:CreateRepository","maxResults":1}`); len(last) != 1 || last[0].Resource != arn+"2" {
 		t.Errorf("the last record is %+v", last)
 	}
-	for _, in := range []string{`{"limit":0}`, `{"limit":100000}`, `{"account":"x"}`, `{"from":"yesterday"}`} {
+	for _, in := range []string{`{"maxResults":0}`, `{"maxResults":100000}`, `{"account":"x"}`, `{"from":"yesterday"}`} {
 		if name, _ := s.call(t, root, "LookUpAudit", in, nil); name != "ValidationException" && name != "SerializationException" {
 			t.Errorf("%s is answered with %q", in, name)
 		}

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"github.com/berth-registry/berth/identity/iam"
 )
 
-// WhoCanInput names an action on a resource. Limit is 100 unless said.
+// WhoCanInput names an action on a resource. MaxResults is 100 unless said.
 type WhoCanInput struct {
 	Action, Resource, NextToken *string
-	Limit                       *int32
+	MaxResults                  *int32
 }
 
 // WhoCanOutput is a page of the list: each an iam.Grantee as JSON. A page may be empty and yet have a NextToken.
@@ -24,32 +22,25 @@ type WhoCanOutput struct {
 // WhoCan lists who can do an action on a resource, and through what. It needs berth:WhoCan in the account of the resource or in the first one: see
 // iam.Directory.WhoCan. The faults are AccessDenied, InvalidInput and InvalidParameter.
 func (a *API) WhoCan(ctx context.Context, in *WhoCanInput) (*WhoCanOutput, error) {
-	binding := []string{iam.From(ctx).CallerID(), "WhoCan", aws.ToString(in.Action), aws.ToString(in.Resource)}
-	after := ""
-	if in.NextToken != nil {
-		var err error
-		if after, err = a.Pages.Open(*in.NextToken, binding...); err != nil {
-			return nil, err
-		}
-	}
-	limit := 100
-	if in.Limit != nil {
-		limit = int(*in.Limit)
-	}
-	found, next, err := a.Directory.WhoCan(ctx, aws.ToString(in.Action), aws.ToString(in.Resource), after, limit)
+	list, err := a.list(ctx, in.NextToken, "WhoCan", aws.ToString(in.Action), aws.ToString(in.Resource))
 	if err != nil {
 		return nil, err
 	}
-	out := &WhoCanOutput{Grantees: make([]string, len(found))}
+	most := 100
+	if in.MaxResults != nil {
+		most = int(*in.MaxResults)
+	}
+	found, next, err := a.Directory.WhoCan(ctx, aws.ToString(in.Action), aws.ToString(in.Resource), list.After, most)
+	if err != nil {
+		return nil, err
+	}
+	out := &WhoCanOutput{Grantees: make([]string, len(found)), NextToken: list.Next(next)}
 	for i := range found {
 		text, err := json.Marshal(found[i])
 		if err != nil {
 			return nil, err
 		}
 		out.Grantees[i] = string(text)
-	}
-	if next != "" {
-		out.NextToken = aws.String(a.Pages.Seal(next, binding...))
 	}
 	return out, nil
 }

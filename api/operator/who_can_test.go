@@ -20,7 +20,7 @@ import (
 // whoCan asks page by page, and returns each grantee as "type arn through conditions".
 func (s site) whoCan(t *testing.T, who *berthtest.Caller, action, resource string, limit int) (list []string, failed string) {
 	t.Helper()
-	in := map[string]any{"action": action, "resource": resource, "limit": limit}
+	in := map[string]any{"action": action, "resource": resource, "maxResults": limit}
 	for {
 		text, err := json.Marshal(in)
 		if err != nil {

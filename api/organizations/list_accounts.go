@@ -17,7 +17,7 @@ func (a *API) ListAccounts(ctx context.Context, in *organizations.ListAccountsIn
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListAccountsOutput{Accounts: []types.Account{}, NextToken: a.next(p, next)}
+	out := &organizations.ListAccountsOutput{Accounts: []types.Account{}, NextToken: p.list.Next(next)}
 	for i := range list {
 		out.Accounts = append(out.Accounts, *showAccount(&list[i]))
 	}

@@ -18,7 +18,7 @@ func (a *API) ListAccountsForParent(ctx context.Context, in *organizations.ListA
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListAccountsForParentOutput{Accounts: []types.Account{}, NextToken: a.next(p, next)}
+	out := &organizations.ListAccountsForParentOutput{Accounts: []types.Account{}, NextToken: p.list.Next(next)}
 	for i := range list {
 		out.Accounts = append(out.Accounts, *showAccount(&list[i]))
 	}

@@ -22,5 +22,5 @@ func (a *API) ListAWSServiceAccessForOrganization(ctx context.Context, in *organ
 	for _, s := range services {
 		out = append(out, types.EnabledServicePrincipal{ServicePrincipal: aws.String(s.Principal), DateEnabled: aws.Time(s.Enabled)})
 	}
-	return &organizations.ListAWSServiceAccessForOrganizationOutput{EnabledServicePrincipals: out, NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListAWSServiceAccessForOrganizationOutput{EnabledServicePrincipals: out, NextToken: p.list.Next(cursor)}, nil
 }

@@ -18,7 +18,7 @@ func (a *API) ListChildren(ctx context.Context, in *organizations.ListChildrenIn
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListChildrenOutput{Children: []types.Child{}, NextToken: a.next(p, next)}
+	out := &organizations.ListChildrenOutput{Children: []types.Child{}, NextToken: p.list.Next(next)}
 	for i := range list {
 		out.Children = append(out.Children, types.Child{Id: aws.String(list[i].ID), Type: types.ChildType(list[i].Kind)})
 	}

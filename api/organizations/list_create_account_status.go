@@ -21,7 +21,7 @@ func (a *API) ListCreateAccountStatus(ctx context.Context, in *organizations.Lis
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListCreateAccountStatusOutput{CreateAccountStatuses: []types.CreateAccountStatus{}, NextToken: a.next(p, next)}
+	out := &organizations.ListCreateAccountStatusOutput{CreateAccountStatuses: []types.CreateAccountStatus{}, NextToken: p.list.Next(next)}
 	for i := range list {
 		out.CreateAccountStatuses = append(out.CreateAccountStatuses, *showCreation(&list[i]))
 	}

@@ -26,5 +26,5 @@ func (a *API) ListDelegatedAdministrators(ctx context.Context, in *organizations
 			JoinedMethod: types.AccountJoinedMethod(d.Method), JoinedTimestamp: aws.Time(d.Joined), DelegationEnabledDate: aws.Time(d.Since),
 		})
 	}
-	return &organizations.ListDelegatedAdministratorsOutput{DelegatedAdministrators: out, NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListDelegatedAdministratorsOutput{DelegatedAdministrators: out, NextToken: p.list.Next(cursor)}, nil
 }

@@ -22,5 +22,5 @@ func (a *API) ListDelegatedServicesForAccount(ctx context.Context, in *organizat
 	for _, s := range services {
 		out = append(out, types.DelegatedService{ServicePrincipal: aws.String(s.Principal), DelegationEnabledDate: aws.Time(s.Enabled)})
 	}
-	return &organizations.ListDelegatedServicesForAccountOutput{DelegatedServices: out, NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListDelegatedServicesForAccountOutput{DelegatedServices: out, NextToken: p.list.Next(cursor)}, nil
 }

@@ -17,7 +17,7 @@ func (a *API) ListHandshakesForAccount(ctx context.Context, in *organizations.Li
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListHandshakesForAccountOutput{Handshakes: []types.Handshake{}, NextToken: a.next(p, next)}
+	out := &organizations.ListHandshakesForAccountOutput{Handshakes: []types.Handshake{}, NextToken: p.list.Next(next)}
 	if only := filterOf(in.Filter); only != "" && only != string(types.ActionTypeInviteAccountToOrganization) {
 		out.NextToken = nil
 		return out, nil // there are no handshakes for anything else

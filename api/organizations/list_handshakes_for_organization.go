@@ -17,7 +17,7 @@ func (a *API) ListHandshakesForOrganization(ctx context.Context, in *organizatio
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListHandshakesForOrganizationOutput{Handshakes: []types.Handshake{}, NextToken: a.next(p, next)}
+	out := &organizations.ListHandshakesForOrganizationOutput{Handshakes: []types.Handshake{}, NextToken: p.list.Next(next)}
 	if only := filterOf(in.Filter); only != "" && only != string(types.ActionTypeInviteAccountToOrganization) {
 		out.NextToken = nil
 		return out, nil // there are no handshakes for anything else

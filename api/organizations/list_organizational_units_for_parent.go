@@ -18,7 +18,7 @@ func (a *API) ListOrganizationalUnitsForParent(ctx context.Context, in *organiza
 	if err != nil {
 		return nil, err
 	}
-	out := &organizations.ListOrganizationalUnitsForParentOutput{OrganizationalUnits: []types.OrganizationalUnit{}, NextToken: a.next(p, next)}
+	out := &organizations.ListOrganizationalUnitsForParentOutput{OrganizationalUnits: []types.OrganizationalUnit{}, NextToken: p.list.Next(next)}
 	for i := range list {
 		out.OrganizationalUnits = append(out.OrganizationalUnits, *showUnit(&list[i]))
 	}

@@ -18,5 +18,5 @@ func (a *API) ListPolicies(ctx context.Context, in *organizations.ListPoliciesIn
 	if err != nil {
 		return nil, err
 	}
-	return &organizations.ListPoliciesOutput{Policies: showPolicies(policies), NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListPoliciesOutput{Policies: showPolicies(policies), NextToken: p.list.Next(cursor)}, nil
 }

@@ -19,5 +19,5 @@ func (a *API) ListPoliciesForTarget(ctx context.Context, in *organizations.ListP
 	if err != nil {
 		return nil, err
 	}
-	return &organizations.ListPoliciesForTargetOutput{Policies: showPolicies(policies), NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListPoliciesForTargetOutput{Policies: showPolicies(policies), NextToken: p.list.Next(cursor)}, nil
 }

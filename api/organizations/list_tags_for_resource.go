@@ -17,5 +17,5 @@ func (a *API) ListTagsForResource(ctx context.Context, in *organizations.ListTag
 	if err != nil {
 		return nil, err
 	}
-	return &organizations.ListTagsForResourceOutput{Tags: showTags(tags), NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListTagsForResourceOutput{Tags: showTags(tags), NextToken: p.list.Next(cursor)}, nil
 }

@@ -22,5 +22,5 @@ func (a *API) ListTargetsForPolicy(ctx context.Context, in *organizations.ListTa
 	for _, t := range targets {
 		out = append(out, types.PolicyTargetSummary{TargetId: aws.String(t.ID), Arn: aws.String(t.ARN), Name: aws.String(t.Name), Type: types.TargetType(t.Type)})
 	}
-	return &organizations.ListTargetsForPolicyOutput{Targets: out, NextToken: a.next(p, cursor)}, nil
+	return &organizations.ListTargetsForPolicyOutput{Targets: out, NextToken: p.list.Next(cursor)}, nil
 }

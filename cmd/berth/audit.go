@@ -53,7 +53,7 @@ func (c *AuditCmd) Run(ctx context.Context, cli *CLI) error {
 		case <-time.After(time.Second):
 		}
 		in["from"] = time.Now().Add(-followBack).Unix()
-		in["limit"] = 10_000
+		in["maxResults"] = 10_000
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *AuditCmd) Run(ctx context.Context, cli *CLI) error {
 const followBack = 2 * time.Minute
 
 func (c *AuditCmd) input(now time.Time) (map[string]any, error) {
-	in := map[string]any{"limit": c.Limit}
+	in := map[string]any{"maxResults": c.Limit}
 	for name, value := range map[string]string{
 		"account": c.Account, "principal": c.Principal, "action": c.Action, "resource": c.Resource, "repository": c.Repository, "requestId": c.RequestID,
 	} {

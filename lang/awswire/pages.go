@@ -41,6 +41,36 @@ func (p *Pages) Open(token string, binding ...string) (string, error) {
 	return "", fault.New(fault.InvalidParameter, "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'")
 }
 
+// Begin begins a list, or goes on with it at the place of token, when that is not nil. binding is everything that must be the same for all pages of it: the caller, the operation,
+// the filters. Fault: InvalidParameter for a token that is not this list's (H55).
+func (p *Pages) Begin(token *string, binding ...string) (List, error) {
+	l := List{pages: p, binding: binding}
+	if token == nil {
+		return l, nil
+	}
+	var err error
+	l.After, err = p.Open(*token, binding...)
+	return l, err
+}
+
+// List is a list of which one page is answered.
+type List struct {
+	// After is the cursor behind which the page begins; "" at the beginning.
+	After string
+
+	pages   *Pages
+	binding []string
+}
+
+// Next is the token of the page that begins behind cursor; nil for "", with which a list ends.
+func (l *List) Next(cursor string) *string {
+	if cursor == "" {
+		return nil
+	}
+	token := l.pages.Seal(cursor, l.binding...)
+	return &token
+}
+
 // mac covers every part with its length, so that no two bindings run into each other.
 func (p *Pages) mac(cursor string, binding []string) []byte {
 	h := hmac.New(sha256.New, p.key)
