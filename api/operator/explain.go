@@ -26,7 +26,7 @@ type ContextEntry struct {
 // ExplainOutput holds an iam.Explanation as JSON.
 type ExplainOutput struct{ Explanation *string }
 
-// Explain says why a request was allowed or denied, or what would be. A caller's own requests need no permission, all else needs berth:Explain: see
+// Explain says why a request was allowed or denied, or what would be (IAMP-8). A caller's own requests need no permission, all else needs berth:Explain: see
 // iam.Directory.Explain. The faults are AccessDenied, NoSuchEntity and InvalidInput.
 func (a *API) Explain(ctx context.Context, in *ExplainInput) (*ExplainOutput, error) {
 	var out *iam.Explanation

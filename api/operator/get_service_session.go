@@ -21,7 +21,7 @@ type GetServiceSessionOutput struct {
 	Expiration                                 *time.Time
 }
 
-// GetServiceSession makes temporary credentials of a service that act for one source. It needs berth:GetServiceSession, or the service's own access key. The
+// GetServiceSession makes temporary credentials of a service that act for one source (H83). It needs berth:GetServiceSession, or the service's own access key. The
 // faults are NoSuchEntity and Validation.
 func (a *API) GetServiceSession(ctx context.Context, in *GetServiceSessionInput) (*GetServiceSessionOutput, error) {
 	if err := a.authorizeFor(ctx, "berth:GetServiceSession", *in.Name); err != nil {

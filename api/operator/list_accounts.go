@@ -20,7 +20,7 @@ type ListAccountsOutput struct {
 	NextToken *string
 }
 
-// ListAccounts lists the installation's accounts, page by page. It needs berth:ListAccounts. The fault is InvalidInput for a token that is not this list's.
+// ListAccounts lists the installation's accounts, page by page. It needs berth:ListAccounts. The fault is InvalidInput for a token that is not this list's (H55).
 func (a *API) ListAccounts(ctx context.Context, in *ListAccountsInput) (*ListAccountsOutput, error) {
 	if err := a.authorize(ctx, "berth:ListAccounts"); err != nil {
 		return nil, err

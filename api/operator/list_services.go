@@ -20,7 +20,7 @@ type ListServicesOutput struct {
 	NextToken *string
 }
 
-// ListServices lists the service principals of the installation. It needs berth:ListServices. The fault is InvalidInput for a token that is not this list's.
+// ListServices lists the service principals of the installation. It needs berth:ListServices. The fault is InvalidInput for a token that is not this list's (H55).
 func (a *API) ListServices(ctx context.Context, in *ListServicesInput) (*ListServicesOutput, error) {
 	if err := a.authorize(ctx, "berth:ListServices"); err != nil {
 		return nil, err

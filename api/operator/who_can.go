@@ -19,7 +19,7 @@ type WhoCanOutput struct {
 	NextToken *string
 }
 
-// WhoCan lists who can do an action on a resource, and through what. It needs berth:WhoCan in the account of the resource or in the first one: see
+// WhoCan lists who can do an action on a resource, and through what (IAMP-8). It needs berth:WhoCan in the account of the resource or in the first one: see
 // iam.Directory.WhoCan. The faults are AccessDenied, InvalidInput and InvalidParameter.
 func (a *API) WhoCan(ctx context.Context, in *WhoCanInput) (*WhoCanOutput, error) {
 	list, err := a.list(ctx, in.NextToken, "WhoCan", aws.ToString(in.Action), aws.ToString(in.Resource))

@@ -9,7 +9,7 @@ import (
 	"github.com/berth-registry/berth/identity/org"
 )
 
-// DisablePolicyType takes all policies of a type out of the tree.
+// DisablePolicyType takes all policies of a type out of the tree (ORG-21).
 func (a *API) DisablePolicyType(ctx context.Context, in *organizations.DisablePolicyTypeInput) (*organizations.DisablePolicyTypeOutput, error) {
 	root, err := a.Organizations.DisablePolicyType(ctx, aws.ToString(in.RootId), org.PolicyType(in.PolicyType))
 	if err != nil {
