@@ -245,6 +245,13 @@ func TestInvitations_ORG17(t *testing.T) {
 	s.must(err)
 	sent, err := s.c.ListHandshakesForOrganization(ctx, &organizations.ListHandshakesForOrganizationInput{})
 	s.must(err)
+	other := &types.HandshakeFilter{ActionType: types.ActionTypeApproveAllFeatures}
+	if none, err := invited.ListHandshakesForAccount(ctx, &organizations.ListHandshakesForAccountInput{Filter: other}); err != nil || len(none.Handshakes) > 0 || none.NextToken != nil {
+		t.Errorf("handshakes for something else than an invitation: %v %v", none, err)
+	}
+	if none, err := s.c.ListHandshakesForOrganization(ctx, &organizations.ListHandshakesForOrganizationInput{Filter: other}); err != nil || len(none.Handshakes) > 0 {
+		t.Errorf("handshakes for something else than an invitation: %v %v", none, err)
+	}
 	others, err := third.ListHandshakesForAccount(ctx, &organizations.ListHandshakesForAccountInput{})
 	s.must(err)
 	if len(mine.Handshakes) != 1 || len(sent.Handshakes) != 1 || len(others.Handshakes) != 0 {

@@ -68,8 +68,16 @@ func showHandshake(h *org.Handshake) *types.Handshake {
 	return out
 }
 
-// filterOf is what handshakes a list is of; "" is all.
-func filterOf(f *types.HandshakeFilter) string {
+func showHandshakes(list []org.Handshake) []types.Handshake {
+	out := make([]types.Handshake, len(list))
+	for i := range list {
+		out[i] = *showHandshake(&list[i])
+	}
+	return out
+}
+
+// actionOf is what the handshakes of a list are for; "" is anything.
+func actionOf(f *types.HandshakeFilter) string {
 	if f == nil {
 		return ""
 	}

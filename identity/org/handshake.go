@@ -232,23 +232,33 @@ func (o *Organizations) turn(ctx context.Context, action, id, state string, f fu
 	return h, nil
 }
 
-// HandshakesForAccount returns a page of the invitations of the caller's account, by id.
-func (o *Organizations) HandshakesForAccount(ctx context.Context, p Page) ([]Handshake, string, error) {
+// invite is the action of every handshake here: there are none for anything else.
+const invite = "INVITE"
+
+// HandshakesForAccount returns a page of the invitations of the caller's account, by id. action restricts them to handshakes for one thing; "" is all.
+func (o *Organizations) HandshakesForAccount(ctx context.Context, action string, p Page) ([]Handshake, string, error) {
 	if err := o.directory.Authorize(ctx, "organizations:ListHandshakesForAccount", &iam.Resource{ARN: "*"}); err != nil {
 		return nil, "", err
 	}
-	list, err := o.handshakes(ctx, `h.account = $1 AND h.id > $2 ORDER BY h.id LIMIT $3`, iam.From(ctx).Principal.Account, p.After, p.limit()+1)
-	list, next := cut(p, list, func(h *Handshake) string { return h.ID })
-	return list, next, err
+	return o.listHandshakes(ctx, action, p, `h.account = $1`, iam.From(ctx).Principal.Account)
 }
 
-// HandshakesForOrganization returns a page of the invitations into the caller's organization, by id. Faults: OrganizationsNotInUse.
-func (o *Organizations) HandshakesForOrganization(ctx context.Context, p Page) ([]Handshake, string, error) {
+// HandshakesForOrganization returns a page of the invitations into the caller's organization, by id. action is as in HandshakesForAccount. Faults:
+// OrganizationsNotInUse.
+func (o *Organizations) HandshakesForOrganization(ctx context.Context, action string, p Page) ([]Handshake, string, error) {
 	f, err := o.enter(ctx, access{action: "ListHandshakesForOrganization", by: readers})
 	if err != nil {
 		return nil, "", err
 	}
-	list, err := o.handshakes(ctx, `h.organization = $1 AND h.id > $2 ORDER BY h.id LIMIT $3`, f.ID, p.After, p.limit()+1)
+	return o.listHandshakes(ctx, action, p, `h.organization = $1`, f.ID)
+}
+
+// listHandshakes is a page of the handshakes for an action whose where has the given value.
+func (o *Organizations) listHandshakes(ctx context.Context, action string, p Page, where, value string) ([]Handshake, string, error) {
+	if action != "" && action != invite {
+		return nil, "", nil
+	}
+	list, err := o.handshakes(ctx, where+` AND h.id > $2 ORDER BY h.id LIMIT $3`, value, p.After, p.limit()+1)
 	list, next := cut(p, list, func(h *Handshake) string { return h.ID })
 	return list, next, err
 }
