@@ -117,7 +117,7 @@ func (d *Directory) read(ctx context.Context, id string, f func(*sql.Tx, *creden
 	}
 	c := &credential{account: account, stamp: d.epoch.Stamp(account), Credential: Credential{AccessKeyID: id}}
 	err := d.db.View(ctx, func(tx *sql.Tx) error {
-		if gone, err := closed(tx, account); err != nil {
+		if gone, err := d.Closed(tx, account); err != nil {
 			return err
 		} else if gone { // nothing of a closed account signs (ORG-17)
 			return sql.ErrNoRows

@@ -48,9 +48,9 @@ func (d *Directory) SetAccountState(tx *sql.Tx, id string, s AccountState) error
 	return tx.Changed(d.epoch, id)
 }
 
-// closed answers whether there is an account that is not in use.
-func closed(tx *sql.Tx, account string) (bool, error) {
-	n, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1 AND state <> 'ACTIVE'`, account)
+// Closed reports whether there is an account that is not in use, in a transaction of the organization's.
+func (d *Directory) Closed(tx *sql.Tx, account string) (bool, error) {
+	n, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1 AND state <> $2`, account, string(AccountActive))
 	return n > 0, err
 }
 

@@ -61,6 +61,13 @@ func (d *Directory) CreateService(ctx context.Context, name string) (*Service, *
 	return s, key, nil
 }
 
+// HasService reports whether a service principal is registered. It asks nobody.
+func (d *Directory) HasService(ctx context.Context, name string) (bool, error) {
+	n := 0
+	err := d.db.Row(ctx, `SELECT COUNT(*) FROM iam_service WHERE name = $1`, sql.Args(name), &n)
+	return n > 0, err
+}
+
 // Services returns a page of the service principals by name, with their keys. It asks nobody.
 func (d *Directory) Services(ctx context.Context, p Page) ([]Service, string, error) {
 	var out []Service

@@ -26,6 +26,8 @@ type access struct {
 	targets []string
 	// request brings what policies can ask of the request: its tags, and further keys.
 	request iam.Resource
+
+	policy *Policy // the one among the targets, if there is one; enter finds it
 }
 
 // enter is the one place where operations are authorised. The caller's own policies must allow the action on every target; then its account must be in an
@@ -42,6 +44,9 @@ func (o *Organizations) enter(ctx context.Context, a access) (*Organization, err
 	}
 	if f == nil {
 		a.targets = nil
+	}
+	if err := o.namePolicy(ctx, f, &a); err != nil {
+		return nil, err
 	}
 	for _, id := range a.ids() {
 		r, err := o.resource(ctx, f, &a, id)
@@ -81,7 +86,7 @@ func (o *Organizations) of(ctx context.Context, account string) (*Organization, 
 	return f, err
 }
 
-// in fails unless the account is in the organization still: a transaction begins with it, so that nothing is done for who has left meanwhile.
+// stands fails unless there is the organization still: a transaction begins with it, so that nothing is done in one that was deleted meanwhile.
 func (f *Organization) stands(tx *sql.Tx) error {
 	ok, err := there(tx, `SELECT COUNT(*) FROM org_organization WHERE id = $1`, f.ID)
 	if err == nil && !ok {

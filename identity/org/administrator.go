@@ -30,8 +30,7 @@ func (o *Organizations) knows(ctx context.Context, service string) error {
 	if slices.Contains(integrated(), service) {
 		return nil
 	}
-	n := 0
-	if err := o.db.Row(ctx, `SELECT COUNT(*) FROM iam_service WHERE name = $1`, sql.Args(service), &n); err != nil || n > 0 {
+	if registered, err := o.directory.HasService(ctx, service); err != nil || registered {
 		return err
 	}
 	return invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "You specified an unrecognized service principal.")
@@ -106,7 +105,7 @@ func (o *Organizations) RegisterDelegatedAdministrator(ctx context.Context, acco
 		if err := f.hasAccount(tx, account); err != nil {
 			return err
 		}
-		if active, err := there(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1 AND state = 'ACTIVE'`, account); err != nil || !active {
+		if closed, err := o.directory.Closed(tx, account); err != nil || closed {
 			return orElse(err, violation("CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR", "You cannot register a suspended account as delegated administrator."))
 		}
 		n, err := tx.Exec(`INSERT INTO org_delegation (organization, account, service, enabled) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,

@@ -83,16 +83,16 @@ func (o *Organizations) Invite(ctx context.Context, n Invitation) (*Handshake, e
 		} else if in {
 			return constraint("ALREADY_IN_AN_ORGANIZATION", "The provided account is already a member of an organization.")
 		}
-		if open, err := there(tx, `SELECT COUNT(*) FROM org_handshake WHERE organization = $1 AND account = $2 AND state = 'OPEN' AND expires > $3`,
-			f.ID, invited.ID, sql.Micros(now)); err != nil {
+		if open, err := there(tx, `SELECT COUNT(*) FROM org_handshake WHERE organization = $1 AND account = $2 AND state = $3 AND expires > $4`,
+			f.ID, invited.ID, handshakeOpen, sql.Micros(now)); err != nil {
 			return err
 		} else if open {
 			return fault.New(fault.HandshakeAlreadyExists, "A handshake with the same action and target already exists.")
 		}
 		id, err = fresh("h-", 32, func(id string) (int64, error) {
 			return tx.Exec(`INSERT INTO org_handshake (id, organization, management, account, kind, target, notes, state, requested, expires)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, 'OPEN', $8, $9) ON CONFLICT DO NOTHING`,
-				id, f.ID, f.Management, invited.ID, n.Kind, n.Target, n.Notes, sql.Micros(now), sql.Micros(now.Add(handshakeLife)))
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+				id, f.ID, f.Management, invited.ID, n.Kind, n.Target, n.Notes, handshakeOpen, sql.Micros(now), sql.Micros(now.Add(handshakeLife)))
 		})
 		if err != nil {
 			return err
@@ -206,7 +206,7 @@ func (o *Organizations) turn(ctx context.Context, action, id, state string, f fu
 		return nil, fault.New(fault.HandshakeNotFound, "We can't find a handshake with the HandshakeId that you specified.")
 	}
 	err = o.commit(ctx, func(tx *sql.Tx) error {
-		n, err := tx.Exec(`UPDATE org_handshake SET state = $1 WHERE id = $2 AND state = 'OPEN' AND expires > $3`, state, id, sql.Micros(o.options.Now()))
+		n, err := tx.Exec(`UPDATE org_handshake SET state = $1 WHERE id = $2 AND state = $3 AND expires > $4`, state, id, handshakeOpen, sql.Micros(o.options.Now()))
 		if err != nil {
 			return err
 		}

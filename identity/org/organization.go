@@ -115,8 +115,11 @@ func (o *Organizations) DeleteOrganization(ctx context.Context) error {
 		if err := o.vanish(tx, f.ID); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(`UPDATE org_handshake SET state = $1 WHERE organization = $2 AND state = $3`, handshakeCanceled, f.ID, handshakeOpen); err != nil {
+			return err
+		}
 		for _, statement := range []string{
-			`UPDATE org_handshake SET state = 'CANCELED' WHERE organization = $1 AND state = 'OPEN'`, `DELETE FROM org_creation WHERE organization = $1`,
+			`DELETE FROM org_creation WHERE organization = $1`,
 			`DELETE FROM org_account WHERE organization = $1`, `DELETE FROM org_node WHERE organization = $1`, `DELETE FROM org_organization WHERE id = $1`,
 		} {
 			if _, err := tx.Exec(statement, f.ID); err != nil {

@@ -45,26 +45,34 @@ func (a *access) ids() []string {
 	return a.targets
 }
 
-// resource is a target of a as the caller's policies see it; "" is all there is. A policy among the targets tells its type to the conditions of the targets after it,
-// organizations:PolicyType, so AttachPolicy names it first.
-func (o *Organizations) resource(ctx context.Context, f *Organization, a *access, id string) (iam.Resource, error) {
-	r := a.request
+// namePolicy finds the policy among the targets of a: its type is a condition key of every target, organizations:PolicyType. One that is not there has none.
+func (o *Organizations) namePolicy(ctx context.Context, f *Organization, a *access) error {
+	for _, id := range a.targets {
+		if kindOf(id) != kindPolicy {
+			continue
+		}
+		p, err := o.findPolicy(ctx, f, id)
+		if err != nil && !fault.Is(err, fault.PolicyNotFound) {
+			return err
+		}
+		if p != nil {
+			a.policy, a.request.Keys = p, ofType(p.Type)
+		}
+	}
+	return nil
+}
+
+// resource is a target of a as the caller's policies see it; "" is all there is.
+func (o *Organizations) resource(ctx context.Context, f *Organization, a *access, id string) (r iam.Resource, err error) {
+	r = a.request
 	if id == "" {
 		r.ARN = "*"
 		return r, nil
 	}
 	r.ARN = f.ARNOf(id)
-	if kindOf(id) == kindPolicy {
-		p, err := o.findPolicy(ctx, f, id)
-		if err != nil && !fault.Is(err, fault.PolicyNotFound) {
-			return r, err
-		}
-		if p != nil {
-			a.request.Keys = ofType(p.Type)
-			r.ARN, r.Keys = p.ARN, a.request.Keys
-		}
+	if a.policy != nil && a.policy.ID == id {
+		r.ARN = a.policy.ARN
 	}
-	var err error
 	r.Tags, err = o.tags(ctx, f, id)
 	return r, err
 }

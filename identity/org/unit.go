@@ -58,7 +58,7 @@ func noUnit() *fault.Error {
 	return fault.New(fault.OrganizationalUnitNotFound, "You specified an organizational unit that doesn't exist.")
 }
 
-// nameFree fails if another unit than but has the name under the parent.
+// unitNameFree fails if another unit than but has the name under the parent.
 func unitNameFree(tx *sql.Tx, parent, name, but string) error {
 	taken, err := there(tx, `SELECT COUNT(*) FROM org_node WHERE parent = $1 AND name = $2 AND id <> $3`, parent, name, but)
 	if err == nil && taken {
