@@ -7,6 +7,7 @@ package iam
 import (
 	directory "github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
+	language "github.com/berth-registry/berth/lang/policy"
 )
 
 // API answers the operations of IAM. Its exported methods are operations and nothing else.
@@ -22,5 +23,5 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions())
+	return awswire.Bind(model, a, exceptions(), awswire.Remark("policyDocumentType", language.RemarkUnwritable))
 }

@@ -214,6 +214,13 @@ func TestRoles_IAM7(t *testing.T) {
 
 		_, err = s.root.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: str("ci"), PolicyDocument: str("not json")})
 		s.refused(err, 400, "MalformedPolicyDocument", "This policy contains invalid Json…")
+		// What a word processor made of the quotes is refused before it is read as a policy: AWS's text, and behind it where and what to write instead (trap 5).
+		_, err = s.root.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: str("ci"), PolicyDocument: str("{\n “Version”: 1}")})
+		s.refused(err, 400, "ValidationError", "1 validation error detected: Value '{\n “Version”: 1}' at 'policyDocument' failed to satisfy constraint: Member must satisfy regular expression pattern: "+
+			`[\u0009\u000A\u000D\u0020-\u00FF]+ (line 2, column 2: Fix the JSON syntax error at index 3 line 2 column 2: found '“' where a name in double quotes or '}' is expected; typographic quote “: write a plain " instead)`)
+		_, err = s.root.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: str("ci"), PolicyDocument: str(`{"Id": "読"}`)})
+		s.refused(err, 400, "ValidationError", `1 validation error detected: Value '{"Id": "読"}' at 'policyDocument' failed to satisfy constraint: Member must satisfy regular expression pattern: `+
+			`[\u0009\u000A\u000D\u0020-\u00FF]+ (line 1, column 9: the character '読' (U+8AAD) may not stand in a policy)`)
 		_, err = s.root.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: str("ci"), PolicyDocument: str(strings.Replace(trust, "user/div/ann", "root", 1))})
 		s.ok(err)
 		_, err = s.root.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: str("ci"), MaxSessionDuration: aws.Int32(3600)})

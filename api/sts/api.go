@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
+	"github.com/berth-registry/berth/lang/policy"
 )
 
 // API answers the operations of STS. Its exported methods are operations and nothing else.
@@ -23,7 +24,7 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions())
+	return awswire.Bind(model, a, exceptions(), awswire.Remark("sessionPolicyDocumentType", policy.RemarkUnwritable), awswire.Remark("unrestrictedSessionPolicyDocumentType", policy.RemarkUnwritable))
 }
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }

@@ -44,7 +44,7 @@ func TestFederationToken_STS9(t *testing.T) {
 		in.DurationSeconds = aws.Int32(1_000_000_000)
 		s.refused(second(ann.GetFederationToken(ctx, in)), 400, "ValidationError", "1 validation error detected: Value '1000000000' at 'durationSeconds' failed to satisfy constraint: …")
 		in.DurationSeconds, in.Policy = nil, str("{")
-		s.refused(second(ann.GetFederationToken(ctx, in)), 400, "MalformedPolicyDocument", "This policy contains invalid Json")
+		s.refused(second(ann.GetFederationToken(ctx, in)), 400, "MalformedPolicyDocument", "This policy contains invalid Json (line 1, column 2: …")
 		in.Policy, in.PolicyArns = nil, []types.PolicyDescriptorType{{Arn: str("arn:aws:iam::111222333444:policy/none")}}
 		s.refused(second(ann.GetFederationToken(ctx, in)), 400, "ValidationError", "Policy arn:aws:iam::111222333444:policy/none does not exist or is not attachable.")
 		nobody := s.user("nobody", "")

@@ -120,7 +120,11 @@ func TestAssumeRole_STS6(t *testing.T) {
 		in.DurationSeconds, in.ExternalId = aws.Int32(7201), str("secret")
 		s.refused(second(ann.AssumeRole(ctx, in)), 400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 		in.DurationSeconds, in.Policy = nil, str("{")
-		s.refused(second(ann.AssumeRole(ctx, in)), 400, "MalformedPolicyDocument", "This policy contains invalid Json")
+		s.refused(second(ann.AssumeRole(ctx, in)), 400, "MalformedPolicyDocument",
+			"This policy contains invalid Json (line 1, column 2: Fix the JSON syntax error at index 1 line 1 column 2: the document ends where a name in double quotes or '}' is expected.)")
+		in.Policy = str("{“")
+		s.refused(second(ann.AssumeRole(ctx, in)), 400, "ValidationError", "1 validation error detected: Value '{“' at 'policy' failed to satisfy constraint: Member must satisfy regular expression pattern: "+
+			`[\u0009\u000A\u000D\u0020-\u00FF]+ (line 1, column 2: Fix the JSON syntax error at index 1 line 1 column 2: found '“' where a name in double quotes or '}' is expected; typographic quote “: write a plain " instead)`)
 		in.Policy, in.TransitiveTagKeys = nil, []string{"never"}
 		s.refused(second(ann.AssumeRole(ctx, in)), 400, "InvalidParameterValue", "The specified transitive tag key must be included in the requested tags.")
 	})

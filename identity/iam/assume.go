@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strconv"
@@ -256,8 +255,8 @@ func (c *Call) sessionDetails(in *AssumeRole) (*sealedSession, error) {
 // sessionPolicies checks the policies that shall narrow the session and returns the ids of the managed ones, which must be usable in the role's account.
 func (d *Directory) sessionPolicies(ctx context.Context, account, document string, arns []string) (ids []string, err error) {
 	if document != "" {
-		if !json.Valid([]byte(document)) {
-			return nil, fault.New(fault.MalformedPolicyDocument, "This policy contains invalid Json")
+		if _, cause := policy.Refuse([]byte(document), policy.Session); cause != nil && cause.Code == "JSON_SYNTAX_ERROR" {
+			return nil, fault.New(fault.MalformedPolicyDocument, "%s", cause.After("This policy contains invalid Json"))
 		}
 		if err := checkDocument(document, policy.Session); err != nil {
 			return nil, err

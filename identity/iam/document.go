@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"strings"
 	"unicode"
 
 	"github.com/berth-registry/berth/fault"
@@ -14,14 +13,7 @@ func checkDocument(document string, kind policy.Kind) error {
 	if text == "" {
 		return nil
 	}
-	what := ""
-	if cause.Message != text {
-		what = ": " + cause.Message
-	}
-	if cause.Hint != "" {
-		what = strings.TrimSuffix(what, ".") + "; " + cause.Hint
-	}
-	return fault.New(fault.MalformedPolicyDocument, "%s (line %d, column %d%s)", text, cause.Line, cause.Column, what)
+	return fault.New(fault.MalformedPolicyDocument, "%s", cause.After(text))
 }
 
 // length is the size of a document as quotas count it: characters, without white space (IAMP-6.2).

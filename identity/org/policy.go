@@ -112,14 +112,7 @@ func checkContent(t PolicyType, content string) error {
 	if text == "" {
 		return nil
 	}
-	what := ""
-	if cause.Message != text {
-		what = ": " + cause.Message
-	}
-	if cause.Hint != "" {
-		what = strings.TrimSuffix(what, ".") + "; " + cause.Hint
-	}
-	return fault.New(fault.MalformedPolicyDocument, "%s (line %d, column %d%s)", text, cause.Line, cause.Column, what)
+	return fault.New(fault.MalformedPolicyDocument, "%s", cause.After(text))
 }
 
 const malformedContent = "The provided policy document does not meet the requirements of the specified policy type."

@@ -38,12 +38,22 @@ type Operation struct {
 	input, output *plan         // of the structs, without pointer; nil output when the model has none
 	method        reflect.Value // func(context.Context, *Input) (*Output, error)
 	exempt        map[string]bool
+	remarks       map[string]func(text, value string) string // by shape
 }
 
 // Option changes what Bind makes.
 type Option func(*binding)
 
-type binding struct{ unchecked map[string][]string }
+type binding struct {
+	unchecked map[string][]string
+	remarks   map[string]func(text, value string) string
+}
+
+// Remark lets the caller add to what is said of a value of one of the model's shapes that does not match its pattern: to "Member must satisfy regular expression pattern", where and how. remark
+// is given the text so far and the value. Bind fails for a shape that is not in the model.
+func Remark(shape string, remark func(text, value string) string) Option {
+	return func(b *binding) { b.remarks[shape] = remark }
+}
 
 // Unchecked takes input members out of the model's validation, because the operation judges them itself: BatchGetImage answers a bad digest in its failures (API-56). A path is the
 // operation followed by members, lists not counted: "BatchGetImage.imageIds.imageDigest". Bind fails for a path that is not in the model.
@@ -67,7 +77,7 @@ var (
 // Bind fails when errors has a name that is neither an exception of the model nor shared by the services of its protocol, when a method has that form and no operation its name, when a method has an operation's name and another form, and when a shape of the model does not fit into the Go
 // type: a mistake of ours ends the start, not a request.
 func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) {
-	b := binding{unchecked: make(map[string][]string)}
+	b := binding{unchecked: make(map[string][]string), remarks: make(map[string]func(string, string) string)}
 	for _, option := range options {
 		option(&b)
 	}
@@ -76,7 +86,12 @@ func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) 
 	}
 	s := newService(m, errors)
 	for name, op := range m.operations {
-		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, Unsigned: op.unsigned, model: m, resultWrapper: op.resultWrapper}
+		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, Unsigned: op.unsigned, model: m, resultWrapper: op.resultWrapper, remarks: b.remarks}
+	}
+	for name := range b.remarks {
+		if m.shapes[name] == nil {
+			return nil, fmt.Errorf("awswire: %s has no shape %s to remark upon", m.Service, name)
+		}
 	}
 	for operation, members := range b.unchecked {
 		for _, member := range members {
@@ -203,7 +218,7 @@ func (op *Operation) Decode(r *http.Request, body []byte) (any, error) {
 	}
 	in := reflect.New(op.input.typ)
 	if op.model.Protocol == JSON {
-		d := jsonDecoder{data: body, trail: trail{exempt: op.exempt, steps: make([]step, 0, 4)}}
+		d := jsonDecoder{data: body, trail: trail{exempt: op.exempt, remarks: op.remarks, steps: make([]step, 0, 4)}}
 		if err := d.document(op.input, in.Elem()); err != nil {
 			return nil, err
 		}
@@ -217,7 +232,7 @@ func (op *Operation) Decode(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := queryDecoder{trail{exempt: op.exempt}}
+	d := queryDecoder{trail{exempt: op.exempt, remarks: op.remarks}}
 	if err := d.value(op.input, root, in.Elem()); err != nil {
 		return nil, err
 	}

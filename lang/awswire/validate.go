@@ -24,12 +24,14 @@ type violation struct {
 	constraint string // "Member must have length greater than or equal to 2"
 	regexp     bool
 	null       bool
+	remark     func(text string) string // nil: none
 }
 
 // trail is where in the input a decoder is, and what it found wrong there.
 type trail struct {
 	steps      []step
-	exempt     map[string]bool // "imageIds.imageDigest": members that the operation judges itself
+	exempt     map[string]bool                            // "imageIds.imageDigest": members that the operation judges itself
+	remarks    map[string]func(text, value string) string // what more there is to say of a value of a shape that breaks its pattern
 	violations []violation
 }
 
@@ -93,7 +95,11 @@ func (t *trail) checkText(s *shape, value string) {
 		t.checkLength(s, utf8.RuneCountInString(value), quoted)
 	}
 	if s.compiled != nil && !s.compiled().MatchString(value) {
-		t.report(s, quoted(), violation{constraint: s.pattern, regexp: true})
+		v := violation{constraint: s.pattern, regexp: true}
+		if remark := t.remarks[s.name]; remark != nil {
+			v.remark = func(text string) string { return remark(text, value) }
+		}
+		t.report(s, quoted(), v)
 	}
 	if s.enum != nil && !slices.Contains(s.enum, value) {
 		t.report(s, quoted(), violation{constraint: "Member must satisfy enum value set: [" + strings.Join(s.enum, ", ") + "]"})
@@ -160,6 +166,9 @@ func (t *trail) fault(m *Model) error {
 		b.WriteString("Value ")
 		if v.value != "" {
 			b.WriteString(v.value + " ")
+		}
+		if v.remark != nil {
+			v.constraint = v.remark(v.constraint)
 		}
 		fmt.Fprintf(&b, "at '%s' failed to satisfy constraint: %s", v.path, v.constraint)
 	}

@@ -230,10 +230,18 @@ func (r *reader) unexpected(want string) error {
 		hint = "an invisible character that is no JSON space: remove it"
 	case strings.HasPrefix(rest, "True"), strings.HasPrefix(rest, "False"), strings.HasPrefix(rest, "None"):
 		hint = "write true, false or null in lower case"
+	case r.pos == 0 && yaml(r.source):
+		hint = "this looks like YAML: write the policy as JSON"
 	case char == '"' && strings.Contains(want, "','"):
 		hint = "is a comma missing before it?"
 	}
 	return r.fail(r.pos, hint, "found %q where %s is expected", char, want)
+}
+
+// yaml reports whether a document begins as one does that was copied out of a template: with a name, and a colon behind it.
+func yaml(source string) bool {
+	rest := strings.TrimLeft(source, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	return len(rest) < len(source) && strings.HasPrefix(rest, ":")
 }
 
 func (r *reader) value() (node, error) {

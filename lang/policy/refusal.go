@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Refuse returns AWS's own text for the first rule that keeps a document from being stored as kind (IAMP-6.1, 6.3, 6.4), and the finding of Validate
@@ -47,6 +48,24 @@ func Refuse(document []byte, kind Kind) (text string, cause *Finding) {
 		cause.Line, cause.Column = position(string(document), r.start)
 	}
 	return r.text, cause
+}
+
+// RemarkUnwritable adds to text, which says that a document has a character that IAM and STS take in no policy (they take U+0009, U+000A, U+000D and U+0020 to
+// U+00FF), where that is and what to write instead. What is pasted from a word processor or a web page has such characters.
+func RemarkUnwritable(text, document string) string {
+	at := strings.IndexFunc(document, func(char rune) bool {
+		return char > 0xff || char < 0x20 && char != '\t' && char != '\n' && char != '\r'
+	})
+	if at < 0 {
+		return text
+	}
+	if _, cause := Refuse([]byte(document), Identity); cause != nil && cause.Offset == at {
+		return cause.After(text) // a hint comes with it
+	}
+	char, _ := utf8.DecodeRuneInString(document[at:])
+	f := Finding{Message: fmt.Sprintf("the character %q (%U) may not stand in a policy", char, char)}
+	f.Line, f.Column = position(document, at)
+	return f.After(text)
 }
 
 // refusal is AWS's text and the stretch of the document that it is about.

@@ -33,6 +33,7 @@ func TestTrapsWhenStored(t *testing.T) {
 		{"4 a placeholder in the ARN", Identity, `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "arn:aws:ecr:<region>:<account>:repository/app"}]}`, "",
 			"INVALID_ARN_REGION Statement[0].Resource 1:92 "},
 		{"5 typographic quotes", Repository, "{\n  “Version”: \"2012-10-17\"}", "Invalid repository policy provided", "JSON_SYNTAX_ERROR  2:3 typographic quote “: write a plain \" instead"},
+		{"18 YAML out of a template", Identity, "Version: '2012-10-17'\nStatement: []", textSyntax, "JSON_SYNTAX_ERROR  1:1 this looks like YAML: write the policy as JSON"},
 		{"5 typographic quotes in a trust policy", Trust, "{\"Version\": ”2012-10-17”}", "This policy contains invalid Json", "JSON_SYNTAX_ERROR  1:13 typographic quote ”: write a plain \" instead"},
 		{"9 Version as a date of YAML", Repository, strings.Replace(pull(""), "2012-10-17", "2012-10-17T00:00:00Z", 1), "Invalid repository policy provided", "INVALID_VERSION Version 1:13 write 2012-10-17"},
 		{"13 aws:sourceArn", Repository, pull(`, "Condition": {"StringLike": {"aws:sourceArn": "arn:aws:lambda:us-east-1:444455556666:function:*"}}`), "", ""},

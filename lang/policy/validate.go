@@ -64,6 +64,18 @@ type Finding struct {
 	refuses bool // may not be stored
 }
 
+// After is AWS's text with, behind it, where that is and what is wrong there: "Syntax errors in policy. (line 3, column 5: …; …)".
+func (f *Finding) After(text string) string {
+	what := ""
+	if f.Message != text {
+		what = ": " + f.Message
+	}
+	if f.Hint != "" {
+		what = strings.TrimSuffix(what, ".") + "; " + f.Hint
+	}
+	return fmt.Sprintf("%s (line %d, column %d%s)", text, f.Line, f.Column, what)
+}
+
 // Validate finds what is wrong with a document, in the order of the document. Not every ERROR keeps a document from being stored: AWS stores
 // identity policies with unknown actions, for one. What does is Refuse's answer.
 func Validate(document []byte, kind Kind) []Finding {
