@@ -132,6 +132,9 @@ func (p *auditPrinter) print(lines []string) error {
 		if r.Policy != "" {
 			by += " " + r.Policy + " " + r.Statement
 		}
+		if r.Rule != "" {
+			by = "rule: " + r.Rule
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Time.Local().Format(time.DateTime), cmp.Or(r.Decision, "-"), r.Action, r.Principal, r.Resource, what, by)
 	}
 	return w.Flush()

@@ -69,6 +69,9 @@ func writeExplanation(w io.Writer, e *iam.Explanation, p palette) {
 	if d := e.DecidedBy; d != nil && d.Statement >= 0 {
 		fmt.Fprintf(w, "  %s by %s, %s\n", map[string]string{"Allow": "Allowed", "Deny": "Denied"}[e.Decision], statementOf(d.Policy, d.PolicyARN, d.Statement, d.Sid), layerName(d.Layer, ""))
 	}
+	if e.Rule != "" && e.Rule != e.Message {
+		fmt.Fprintf(w, "  %s\n", e.Rule)
+	}
 	if e.Note != "" {
 		fmt.Fprintf(w, "  %s\n", e.Note)
 	}

@@ -147,16 +147,22 @@ func (c *Call) settled(action string) (policy.Decision, bool) {
 	refusal := policy.Decision{Explicit: true, Layer: policy.LayerSession, Statement: -1}
 	switch {
 	case c.Principal.Type == policy.FederatedUser:
-		refusal.Policy = "rules of federated users"
+		refusal.Policy = rulesOfFederatedUsers
 		return refusal, strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") && action != "sts:GetCallerIdentity"
-	case c.Session != nil && c.Session.exchanged():
-		refusal.Policy = "rules of sessions without a second factor"
+	case c.Session != nil && c.Session.exchanged:
+		refusal.Policy = rulesOfSessions
 		return refusal, strings.HasPrefix(action, "iam:")
 	case c.Principal.Type == policy.Service && action == "ecr:GetAuthorizationToken":
 		return policy.Decision{Allowed: true, Layer: policy.LayerIdentity, Policy: "rules of services", Statement: -1}, true
 	}
 	return policy.Decision{}, false
 }
+
+// What settled names as the policy that decides.
+const (
+	rulesOfFederatedUsers = "rules of federated users"
+	rulesOfSessions       = "rules of sessions without a second factor"
+)
 
 // memberships are the organizations of the caller's account and of the resource's owner; "" as owner is the caller itself.
 func (d *Directory) memberships(ctx context.Context, caller, owner string) (callers, owners *Membership, err error) {

@@ -48,6 +48,7 @@ type (
 		Claims         map[string]Claim  `json:"claims,omitempty"`
 		Policies       []keptPolicy      `json:"policies,omitempty"`
 		Limited        bool              `json:"limited,omitempty"`
+		Exchanged      bool              `json:"exchanged,omitempty"`
 	}
 	keptMembership struct {
 		Organization string      `json:"organization"`
@@ -143,7 +144,7 @@ func (d *Directory) sessionPiece(s *Session) *audit.Piece {
 	p := s.evidence.piece.Load()
 	if p == nil {
 		k := keeper{d: d}
-		p = k.piece(keptSession{s.ID, s.Name, s.SourceIdentity, s.Issued, s.Expires, s.Tags, s.Transitive, s.Provider, s.Claims, k.policies(s.policies), s.limited})
+		p = k.piece(keptSession{s.ID, s.Name, s.SourceIdentity, s.Issued, s.Expires, s.Tags, s.Transitive, s.Provider, s.Claims, k.policies(s.policies), s.limited, s.exchanged})
 		s.evidence.piece.Store(p)
 	}
 	return p

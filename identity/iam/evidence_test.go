@@ -13,7 +13,7 @@ func TestEvidenceCarriesEveryField(t *testing.T) {
 		known []string
 	}{
 		{member{}, []string{"account", "stamp", "name", "path", "created", "identity", "boundary", "hasBoundary", "tags", "root", "evidence"}},
-		{Session{}, []string{"ID", "Name", "SourceIdentity", "Issued", "Expires", "Tags", "Transitive", "Provider", "Claims", "foldedTags", "policies", "limited", "sealed", "evidence"}},
+		{Session{}, []string{"ID", "Name", "SourceIdentity", "Issued", "Expires", "Tags", "Transitive", "Provider", "Claims", "foldedTags", "policies", "limited", "exchanged", "sealed", "evidence"}},
 		{Membership{}, []string{"Organization", "Management", "Paths", "SCP", "RCP", "evidence"}},
 		{Endpoint{}, []string{"ID", "VPC", "Policies", "Limited", "evidence"}},
 		{Source{}, []string{"ARN", "Account"}},

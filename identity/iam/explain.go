@@ -28,6 +28,8 @@ type Explanation struct {
 	Decision string `json:"decision"`
 	// Explicit: a statement denies it.
 	Explicit bool `json:"explicit,omitempty"`
+	// Rule is what else than policies decided it, in words: what policies said does not matter then.
+	Rule string `json:"rule,omitempty"`
 	// Message is the text of the refusal.
 	Message string `json:"message,omitempty"`
 	// DecidedBy names the layer, the policy and the statement that decided; nil where they are hidden, or none was needed.
@@ -131,7 +133,7 @@ func (d *Directory) asker(ctx context.Context, action string, own bool) (account
 		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
 			if why, ok := f.Detail.(*policy.Decision); ok && !why.Explicit {
 				c.Audit.Decision, c.Audit.Error = "Allow", ""
-				c.Audit.Layer, c.Audit.Policy, c.Audit.Statement = "", "", ""
+				c.Audit.Layer, c.Audit.Policy, c.Audit.Statement, c.Audit.Rule = "", "", "", "one's own requests need no permission to be explained"
 				return account, false, nil
 			}
 		}
@@ -197,7 +199,7 @@ func (d *Directory) explainPast(ctx context.Context, logs []*audit.Log, requestI
 		}
 		return &Explanation{
 			RequestID: r.RequestID, Time: r.Time, Principal: r.Principal, Account: r.Account, Action: r.Action, Resource: r.Resource, Owner: r.Owner, Decision: r.Decision,
-			Layers: []ExplainedLayer{}, Note: "No policy decided this request: " + notDecided(r),
+			Rule: r.Rule, Message: refusedBy(r), Layers: []ExplainedLayer{}, Note: "No policy decided this request: " + notDecided(r),
 		}, nil
 	}
 	if err != nil {
@@ -208,25 +210,13 @@ func (d *Directory) explainPast(ctx context.Context, logs []*audit.Log, requestI
 		return nil, notExplained(requestID)
 	}
 	decision := was.judge()
-	out := d.explanation(ctx, s, &decision, true)
-	if allowed := r.Decision == "Allow"; allowed != decision.Allowed {
-		out.Note = "It was decided otherwise then (" + r.Decision + "): " + notDecided(r)
-	}
-	return out, nil
+	return d.explanation(ctx, s, &decision, r), nil
 }
 
-// notDecided says what else than policies ended a request.
-func notDecided(r *audit.Record) string {
-	if r.Error == "" {
-		return "it needs no permission, or the rules of policies have changed with a newer berth."
-	}
-	return "it ended with " + r.Error + "."
-}
-
-// explanation is what s may see of the call that it is about. Of a past request the asker knows how it was decided; of a question no more than what it may see
-// decides.
-func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.Decision, past bool) *Explanation {
-	c := s.c
+// explanation is what s may see of the call that it is about. was is the record of a past request, of which the asker knows how it was decided; nil of a question,
+// which no more than what it may see decides.
+func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.Decision, was *audit.Record) *Explanation {
+	c, past := s.c, was != nil
 	out := &Explanation{
 		RequestID: c.RequestID, Time: c.Time, Principal: c.Principal.ARN, Role: c.Principal.RoleARN, Account: c.Principal.Account, Action: c.request.Action,
 		Resource: c.request.Resource, Owner: s.owner(), principalID: userID(c.Principal), Decision: "Deny", Explicit: decision.Explicit, Message: decision.Message(&c.request), Layers: []ExplainedLayer{},
@@ -242,19 +232,27 @@ func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.
 	case decision.Allowed:
 		out.Decision = "Allow"
 	}
-	decides := s.sees(decision.Layer)
+	overruled := past && (was.Rule != "" || decision.Allowed != (was.Decision == "Allow"))
+	decides := s.sees(decision.Layer) && !overruled
 	if decides && out.Decision != "Undecided" {
 		out.DecidedBy = &DecidedBy{decision.Layer, decision.Policy, decision.PolicyARN, decision.Statement, decision.Sid}
 	}
 	if !decision.Allowed && !decides && c.set.Trust {
 		out.Message = notAuthorized(c.Principal, c.request.Action, c.request.Resource) // STS told no more
 	}
-	told := !decision.Allowed && past && !c.set.Trust // the refusal's text names its layer
+	told := !decision.Allowed && past && !c.set.Trust && !overruled // the refusal's text names its layer
 	if !decides && !told {
 		out.Explicit = false
 	}
 	d.layers(ctx, s, out, decision, told)
-	out.Changes = policy.Suggest(&c.request, &open)
+	switch rule := c.rule(); {
+	case overruled:
+		out.overrule(was)
+	case rule != "":
+		out.Rule = rule
+	default:
+		out.Changes = policy.Suggest(&c.request, &open)
+	}
 	return out
 }
 
@@ -287,7 +285,7 @@ func (s *sight) open() (set policy.Set, hidden bool) {
 // explained is what policy.Explain says, with one layer for everything that hangs on a resource whose owner s is not, whether or not there is anything: else it told
 // which repositories and roles there are (API-28).
 func (s *sight) explained() []policy.LayerResult {
-	all := policy.Explain(&s.c.request, &s.c.set)
+	all := s.c.ruled(policy.Explain(&s.c.request, &s.c.set))
 	if s.sees(policy.LayerResource) || s.c.request.Resource == "*" {
 		return all
 	}

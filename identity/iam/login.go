@@ -244,7 +244,7 @@ func (d *Directory) ChangePassword(ctx context.Context, old, new string) error {
 		if !ok || decision.Explicit || !rules.AllowUsersToChange {
 			return denied
 		}
-		c.Audit.Decision, c.Audit.Error, c.Audit.Layer, c.Audit.Policy = "Allow", "", "identity", "password policy"
+		c.Audit.Decision, c.Audit.Error, c.Audit.Layer, c.Audit.Rule = "Allow", "", "", "the password policy of the account lets its users change their own passwords"
 	}
 	if missing != nil {
 		return missing

@@ -51,7 +51,7 @@ func (d *Directory) ExplainQuestion(ctx context.Context, q Question) (*Explanati
 		return nil, fault.New(fault.NoSuchEntity, "There is no principal %s that you may have explained.", q.Principal)
 	}
 	decision := c.judge()
-	return d.explanation(ctx, s, &decision, false), nil
+	return d.explanation(ctx, s, &decision, nil), nil
 }
 
 // suppose gathers what would decide a question.

@@ -119,7 +119,7 @@ func (d *Directory) replay(ctx context.Context, log *audit.Log, r *audit.Record)
 	if t.read(e.Session, &s) {
 		c.Session = &Session{
 			ID: s.ID, Name: s.Name, SourceIdentity: s.SourceIdentity, Issued: s.Issued, Expires: s.Expires, Tags: s.Tags, Transitive: s.Transitive, Provider: s.Provider, Claims: s.Claims,
-			foldedTags: map[string]string{}, policies: t.policies(s.Policies), limited: s.Limited,
+			foldedTags: map[string]string{}, policies: t.policies(s.Policies), limited: s.Limited, exchanged: s.Exchanged,
 		}
 		for key, value := range s.Tags {
 			c.Session.foldedTags[strings.ToLower(key)] = value

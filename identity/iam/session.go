@@ -33,14 +33,10 @@ type Session struct {
 	foldedTags map[string]string // keys in lower case
 	policies   []policy.Attached // session policies
 	limited    bool              // there are session policies
+	exchanged  bool              // it was got for an access key by GetSessionToken
 	sealed     *sealedSession    // what a registry password of the session has to say
 
 	evidence kept
-}
-
-// exchanged reports whether the session was got for an access key by GetSessionToken.
-func (s *Session) exchanged() bool {
-	return s.sealed != nil && s.sealed.Kind == ofUser && strings.HasPrefix(s.sealed.Issuer, longTermPrefix)
 }
 
 // Claim is the value of a condition key: One of a key with one value, Many of a key with many.
@@ -201,7 +197,7 @@ func (d *Directory) readSession(tx *sql.Tx, c *credential, s *sealedSession) err
 	c.Session = &Session{
 		ID: s.ID, Name: s.Name, SourceIdentity: s.SourceIdentity, Issued: time.Unix(s.Issued, 0).UTC(), Expires: time.Unix(s.Expires, 0).UTC(),
 		Tags: s.Tags, Transitive: s.Transitive, Provider: s.Provider, Claims: s.Claims,
-		limited: s.Policy != "" || len(s.PolicyIDs) > 0, sealed: s, foldedTags: make(map[string]string, len(s.Tags)),
+		limited: s.Policy != "" || len(s.PolicyIDs) > 0, exchanged: s.Kind == ofUser && strings.HasPrefix(s.Issuer, longTermPrefix), sealed: s, foldedTags: make(map[string]string, len(s.Tags)),
 	}
 	for k, v := range s.Tags {
 		c.Session.foldedTags[strings.ToLower(k)] = v
