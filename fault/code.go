@@ -37,8 +37,10 @@ const (
 	RangeInvalid             Code = "RangeInvalid"  // a Range or Content-Range that cannot be met (H08, HTTP-22)
 	SizeInvalid              Code = "SizeInvalid"   // announced and real length differ, or over a limit (H21)
 	ImageNotFound            Code = "ImageNotFound"
-	ImageAlreadyExists       Code = "ImageAlreadyExists"    // same digest and tag again (API-67)
-	ImageTagAlreadyExists    Code = "ImageTagAlreadyExists" // immutable tag (API-68)
+	ImageArchived            Code = "ImageArchived"            // it cannot be pulled or scanned (LC-35)
+	StorageClassNotSupported Code = "StorageClassNotSupported" // this image cannot be archived or restored (API-75)
+	ImageAlreadyExists       Code = "ImageAlreadyExists"       // same digest and tag again (API-67)
+	ImageTagAlreadyExists    Code = "ImageTagAlreadyExists"    // immutable tag (API-68)
 	ImageDigestDoesNotMatch  Code = "ImageDigestDoesNotMatch"
 	ImageReferenced          Code = "ImageReferenced" // child of a stored index (API-73)
 	ManifestInvalid          Code = "ManifestInvalid"
@@ -155,7 +157,7 @@ func (g Group) codes() []Code {
 		}
 	case Images:
 		return []Code{
-			TagInvalid, DigestInvalid, RangeInvalid, SizeInvalid, ImageNotFound, ImageAlreadyExists, ImageTagAlreadyExists, ImageDigestDoesNotMatch,
+			TagInvalid, DigestInvalid, RangeInvalid, SizeInvalid, ImageNotFound, ImageArchived, StorageClassNotSupported, ImageAlreadyExists, ImageTagAlreadyExists, ImageDigestDoesNotMatch,
 			ImageReferenced, ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, LayersNotFound, ReferencedImagesNotFound, LayerNotFound,
 			LayerInaccessible, LayerAlreadyExists, LayerPartTooSmall, InvalidLayerPart, InvalidLayer, EmptyUpload, UploadNotFound, UploadBusy,
 		}

@@ -206,19 +206,16 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 		if err := r.tellDelete(tx, d, tags...); err != nil {
 			return err
 		}
+		if err := r.layersReused(tx, d, true); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`DELETE FROM manifest WHERE repository_id = $1 AND digest = $2`, r.ID, d); err != nil {
 			return err
 		}
 		if err := r.g.contents.removed(tx, r.ID, d); err != nil {
 			return err
 		}
-		var referrers []oci.Digest
-		err = tx.Rows(`SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> ''`, sql.Args(r.ID, d), func(row sql.Scanner) error {
-			var referrer oci.Digest
-			err := row.Scan(&referrer)
-			referrers = append(referrers, referrer)
-			return err
-		})
+		referrers, err := r.referrersOf(tx, d)
 		if err != nil {
 			return err
 		}

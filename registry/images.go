@@ -258,15 +258,16 @@ type Referrer struct {
 	Size         int64 // bytes of the manifest
 	ArtifactType string
 	Annotations  map[string]string
+	Status       ImageStatus
 }
 
 // Referrers lists the manifests whose subject is the given digest, which need not be stored itself, by digest, limit at a time. With artifactTypes only
-// those of one of these types. The fault is AccessDenied, for those who may not pull the subject (OpenImages).
-func (r *Repo) Referrers(ctx context.Context, subject oci.Digest, artifactTypes []string, after oci.Digest, limit int) (list []Referrer, more bool, err error) {
+// those of one of these types, with a status only those that have it (HTTP-28). The fault is AccessDenied, for those who may not pull the subject (OpenImages).
+func (r *Repo) Referrers(ctx context.Context, subject oci.Digest, artifactTypes []string, status ImageStatus, after oci.Digest, limit int) (list []Referrer, more bool, err error) {
 	if err := r.mayPull(ctx, "", subject); err != nil {
 		return nil, false, err
 	}
-	query := `SELECT media_type, digest, body_size, artifact_type, annotations FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND digest > $3`
+	query := `SELECT media_type, digest, body_size, artifact_type, annotations, status FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND digest > $3`
 	args := sql.Args(r.ID, subject, after, limit+1)
 	if len(artifactTypes) > 0 {
 		query += ` AND artifact_type IN ` + parameters(5, len(artifactTypes))
@@ -274,10 +275,14 @@ func (r *Repo) Referrers(ctx context.Context, subject oci.Digest, artifactTypes 
 			args = append(args, t)
 		}
 	}
+	if status != "" {
+		args = append(args, string(status))
+		query += ` AND status = $` + strconv.Itoa(len(args))
+	}
 	err = r.g.db.Rows(ctx, query+` ORDER BY digest LIMIT $4`, args, func(row sql.Scanner) error {
 		var e Referrer
 		var annotations []byte
-		if err := row.Scan(&e.MediaType, &e.Digest, &e.Size, &e.ArtifactType, &annotations); err != nil {
+		if err := row.Scan(&e.MediaType, &e.Digest, &e.Size, &e.ArtifactType, &annotations, &e.Status); err != nil {
 			return err
 		}
 		list = append(list, e)

@@ -14,14 +14,16 @@ import (
 
 // Layer is a blob that the repository holds: a layer or a configuration.
 type Layer struct {
-	Digest oci.Digest
-	Size   int64 // bytes
+	Digest   oci.Digest
+	Size     int64 // bytes
+	Archived bool  // only archived images use it: it cannot be read (API-57, LC-35)
 }
 
 // layer is where a repository's layer is.
 type layer struct {
 	Layer
 	key     blob.Key // empty when the bytes are in content
+	away    bool     // the key is one of the archive's store
 	content []byte
 }
 
@@ -46,10 +48,10 @@ func (r *Repo) Layer(ctx context.Context, d oci.Digest) (Layer, error) {
 	return l.Layer, nil
 }
 
-// OpenLayer opens a blob of the repository for reading. The fault is LayerNotFound. Bytes that are not as the row says are an error without code: the
+// OpenLayer opens a blob of the repository for reading. The faults are LayerNotFound, and LayerInaccessible for one that only archived images use. Bytes that are not as the row says are an error without code: the
 // client gets a 500 and never wrong bytes.
 func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, error) {
-	l, err := r.findLayer(ctx, d)
+	l, err := r.readable(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -58,24 +60,34 @@ func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, erro
 		m.Reset(l.content)
 		return &LayerContent{Layer: l.Layer, Content: m}, nil
 	}
-	if url, ok := r.g.blobs.URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"}); ok {
+	if url, ok := r.g.store(l.away).URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"}); ok {
 		return &LayerContent{Layer: l.Layer, URL: url}, nil
 	}
-	content, err := r.g.blobs.Open(ctx, l.key, l.Size)
+	content, err := r.g.store(l.away).Open(ctx, l.key, l.Size)
 	if err != nil {
 		return nil, fmt.Errorf("blob %s, key %s: %w", l.Digest, l.key, err)
 	}
 	return &LayerContent{Layer: l.Layer, Content: content}, nil
 }
 
-// LayerURL is where a client may read a blob of the repository by itself; "" when it has to come through berth. The fault is LayerNotFound.
+// LayerURL is where a client may read a blob of the repository by itself; "" when it has to come through berth. The faults are those of
+// OpenLayer.
 func (r *Repo) LayerURL(ctx context.Context, d oci.Digest) (string, error) {
-	l, err := r.findLayer(ctx, d)
+	l, err := r.readable(ctx, d)
 	if err != nil || l.key == "" {
 		return "", err
 	}
-	url, _ := r.g.blobs.URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"})
+	url, _ := r.g.store(l.away).URL(ctx, l.key, blob.Disposition{MediaType: "application/octet-stream"})
 	return url, nil
+}
+
+// readable is findLayer for reading.
+func (r *Repo) readable(ctx context.Context, d oci.Digest) (*layer, error) {
+	l, err := r.findLayer(ctx, d)
+	if err == nil && l.Archived {
+		err = fault.New(fault.LayerInaccessible, "The layer with digest '%s' in the repository with name '%s' in the registry with id '%s' is used by archived images only", d, r.Name, r.Account)
+	}
+	return l, err
 }
 
 func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
@@ -86,8 +98,8 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 		return l.layer, nil
 	}
 	var l layer
-	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.content FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
-		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.content)
+	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
+		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &l.Archived)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.New(fault.LayerNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", d, r.Name, r.Account)
 	}
@@ -99,6 +111,12 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 	}
 	return &l, nil
 }
+
+// onlyArchived says of layer l whether images use it and none of them is active. In a repository without archived images that takes one look.
+const onlyArchived = `EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.status IN ('ARCHIVED', 'ACTIVATING'))
+	AND EXISTS (SELECT 1 FROM manifest_ref f WHERE f.repository_id = $1 AND f.child = $2 AND f.kind IN ('config', 'layer'))
+	AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.parent
+		WHERE f.repository_id = $1 AND f.child = $2 AND f.kind IN ('config', 'layer') AND m.status = 'ACTIVE')`
 
 // LayerReferenced reports whether an image of the repository uses the layer (API-58).
 func (r *Repo) LayerReferenced(ctx context.Context, d oci.Digest) (bool, error) {
@@ -131,8 +149,8 @@ func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool,
 	if err != nil {
 		return false, err
 	}
-	if _, err := source.Layer(ctx, d); err != nil { // a foreign layer is referred to and not held
-		if fault.Is(err, fault.LayerNotFound) {
+	if _, err := source.readable(ctx, d); err != nil { // a foreign layer is referred to and not held
+		if fault.Is(err, fault.LayerNotFound) || fault.Is(err, fault.LayerInaccessible) {
 			err = nil
 		}
 		return false, err

@@ -33,7 +33,7 @@ type Manifest struct {
 }
 
 // Manifest finds an image's manifest, byte for byte as it was pushed. When the reference has tag and digest, they must belong together.
-// The faults are ImageNotFound, and AccessDenied where the permission depends on the image (OpenImages): also for one that is not there, so that it does
+// The faults are ImageNotFound, ImageArchived for one that is there and cannot be pulled (LC-35), and AccessDenied where the permission depends on the image (OpenImages): also for one that is not there, so that it does
 // not show which are.
 func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
 	r.note(ref.Tag, ref.Digest)
@@ -41,7 +41,7 @@ func (r *Repo) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
 	found := ref.Digest
 	if err == nil {
 		found = m.Digest
-	} else if !fault.Is(err, fault.ImageNotFound) {
+	} else if !fault.Is(err, fault.ImageNotFound) && !fault.Is(err, fault.ImageArchived) {
 		return nil, err
 	}
 	if denied := r.mayPull(ctx, ref.Tag, found); denied != nil {
@@ -91,10 +91,11 @@ func imageNotFound() error { return fault.New(fault.ImageNotFound, "Requested im
 
 func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Manifest, error) {
 	var m Manifest
+	var status ImageStatus
 	var err error
 	switch {
 	case !isTag:
-		err = r.g.db.Row(ctx, `SELECT digest, media_type, body FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body)
+		err = r.g.db.Row(ctx, `SELECT digest, media_type, body, status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body, &status)
 	case r.g.contents.shared:
 		// Only where the tag points can be another thing than before; the manifest itself may be at hand.
 		var d oci.Digest
@@ -102,8 +103,8 @@ func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Mani
 			return r.findManifest(ctx, Reference{Digest: d})
 		}
 	default:
-		err = r.g.db.Row(ctx, `SELECT m.digest, m.media_type, m.body FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
-			WHERE t.repository_id = $1 AND t.name = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body)
+		err = r.g.db.Row(ctx, `SELECT m.digest, m.media_type, m.body, m.status FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+			WHERE t.repository_id = $1 AND t.name = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body, &status)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, imageNotFound()
@@ -111,13 +112,18 @@ func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Mani
 	if err != nil {
 		return nil, err
 	}
+	if status != Active {
+		return nil, fault.New(fault.ImageArchived, "Requested image is archived")
+	}
 	return &m, nil
 }
 
-// TagNames lists the repository's tags in lexical order, limit at a time, after the one that the page before ended with; more says that there are others.
+// TagNames lists the tags of the repository's images in lexical order, limit at a time, after the one that the page before ended with; more says that there are
+// others. Archived images are left out, as by every list that does not ask for them (LC-35).
 func (r *Repo) TagNames(ctx context.Context, after string, limit int) (names []string, more bool, err error) {
 	names = make([]string, 0, min(limit, 100))
-	err = r.g.db.Rows(ctx, `SELECT name FROM tag WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3`, sql.Args(r.ID, after, limit+1), func(row sql.Scanner) error {
+	err = r.g.db.Rows(ctx, `SELECT t.name FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+		WHERE t.repository_id = $1 AND t.name > $2 AND m.status = 'ACTIVE' ORDER BY t.name LIMIT $3`, sql.Args(r.ID, after, limit+1), func(row sql.Scanner) error {
 		var name string
 		err := row.Scan(&name)
 		names = append(names, name)

@@ -194,7 +194,7 @@ func TestAgainstModel(t *testing.T) {
 						if !ok || i.Subject != want.subject || !slices.Equal(i.Tags, m.tagged(i.Digest)) || n > 0 && m.images[list[n-1].Digest].number < want.number {
 							t.Fatalf("%d: %+v, want %+v", n, i, want)
 						}
-						referrers, _, err := r.Referrers(ctx, i.Digest, nil, "", 100)
+						referrers, _, err := r.Referrers(ctx, i.Digest, nil, "", "", 100)
 						if err != nil {
 							t.Fatal(err)
 						}

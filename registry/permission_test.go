@@ -118,11 +118,11 @@ func TestPullByNameOfImage(t *testing.T) {
 		ctx := notDev()
 		handle, err := w.OpenImages(ctx, ref("app"), "ecr:BatchGetImage", digest(dev))
 		w.ok(err)
-		_, _, err = handle.Referrers(ctx, dev, nil, "", 10)
+		_, _, err = handle.Referrers(ctx, dev, nil, "", "", 10)
 		w.refused(err, no, "explicit deny in an identity-based policy")
 		handle, err = w.OpenImages(ctx, ref("app"), "ecr:BatchGetImage", digest(release))
 		w.ok(err)
-		_, _, err = handle.Referrers(ctx, release, nil, "", 10)
+		_, _, err = handle.Referrers(ctx, release, nil, "", "", 10)
 		w.ok(err)
 	})
 }

@@ -24,19 +24,20 @@ type PutImage struct {
 	Digest    oci.Digest
 }
 
-// Stored says what PutImage did. New: the image was not there. Moved: the tag did not point to it. Subject is the manifest's subject, if it has one.
+// Stored says what PutImage did. New: the image was not there. Moved: the tag did not point to it. Restored: it was archived (API-71). Subject is the manifest's subject, if it has one.
 type Stored struct {
 	Digest    oci.Digest
 	MediaType string
 	Subject   oci.Digest
 	New       bool
 	Moved     bool
+	Restored  bool
 }
 
 // PutImage stores a manifest and points the tag to it, in one transaction that is durable when it answers. The order of checks is API-66's; the faults are
 // ManifestInvalid, ManifestTooLarge, MediaTypeUnsupported, InvalidParameter, TagInvalid, ImageDigestDoesNotMatch, LayersNotFound, ReferencedImagesNotFound,
 // ImageTagAlreadyExists, LimitExceeded, and AccessDenied where the permission depends on the image (OpenImages), or the tag would name others that the
-// caller may not pull (mayName). The same image under the same tag again is no error: neither New nor Moved.
+// caller may not pull (mayName). The same image under the same tag again is no error: neither New nor Moved nor Restored.
 func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if p.Tag != "" {
 		if err := oci.CheckTag(p.Tag); err != nil {
@@ -72,12 +73,12 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 		s.Subject = m.Subject.Digest
 	}
 	err = r.g.db.Write(ctx, func(tx *sql.Tx) error {
-		s.New, s.Moved = false, false
+		s.Moved = false
 		mutability, err := r.mutability(tx)
 		if err != nil {
 			return err
 		}
-		if s.New, err = r.store(tx, m, digest, p.Body); err != nil {
+		if s.New, s.Restored, err = r.store(tx, m, digest, p.Body); err != nil {
 			return err
 		}
 		if p.Tag != "" {
@@ -85,7 +86,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 				return err
 			}
 		}
-		if s.New || s.Moved {
+		if s.New || s.Moved || s.Restored {
 			if err := r.tellPush(tx, m, digest, p.Tag); err != nil {
 				return err
 			}
@@ -118,27 +119,32 @@ func (r *Repo) mutability(tx *sql.Tx) (TagMutability, error) {
 	return now.Mutability, nil
 }
 
-// store keeps the manifest if the repository does not have it yet; everything that it refers to must be there, in the size that it says.
-func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte) (isNew bool, err error) {
+// store keeps the manifest if the repository does not have it yet, and brings it back if it is archived (API-71); everything that it refers to must be there, in the
+// size that it says.
+func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte) (isNew, restored bool, err error) {
 	var mediaType string
-	err = tx.Row(`SELECT media_type FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &mediaType)
+	var status ImageStatus
+	err = tx.Row(`SELECT media_type, status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &mediaType, &status)
 	if err == nil {
 		if mediaType != m.MediaType {
 			// Clients decide by the media type how to read these bytes; the same digest must never be served as two kinds (H39).
-			return false, fault.New(fault.ManifestInvalid, "The image with digest '%s' is stored with media type %s, not %s", digest, mediaType, m.MediaType)
+			return false, false, fault.New(fault.ManifestInvalid, "The image with digest '%s' is stored with media type %s, not %s", digest, mediaType, m.MediaType)
 		}
-		return false, nil
+		if status == Active {
+			return false, false, nil
+		}
+		return false, true, r.activateImage(tx, digest, true)
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
-		return false, err
+		return false, false, err
 	}
 	if err := r.checkLayers(tx, m); err != nil {
-		return false, err
+		return false, false, err
 	}
 	size := m.Size()
 	largest, err := r.checkChildren(tx, m)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if len(m.Children) > 0 {
 		size = largest // API-52
@@ -150,9 +156,15 @@ func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte
 	if _, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT (repository_id, digest) DO NOTHING`, // see keep
 		r.ID, digest, m.MediaType, m.ArtifactMediaType(), referrerType(m), annotations, subject, size, body, len(body), sql.Micros(r.g.now())); err != nil {
-		return false, err
+		return false, false, err
 	}
-	return true, r.refer(tx, m, digest)
+	if err := r.refer(tx, m, digest); err != nil {
+		return false, false, err
+	}
+	if err := r.activateChildren(tx, m.Children); err != nil {
+		return false, false, err
+	}
+	return true, false, r.layersReused(tx, digest, false)
 }
 
 // referrerType is the artifactType that the referrers list shows: the manifest's own, else its config's media type (OCI distribution spec 1.1).

@@ -136,14 +136,14 @@ func TestPush(t *testing.T) {
 		if len(images) != 0 {
 			w.Errorf("%v", images)
 		}
-		referrers, more, err := r.Referrers(ctx, outer, nil, "", 10)
+		referrers, more, err := r.Referrers(ctx, outer, nil, "", "", 10)
 		if err != nil || more || len(referrers) != 1 || referrers[0].Digest != sbom || referrers[0].ArtifactType != "application/spdx+json" || referrers[0].Annotations["k"] != "v" {
 			w.Errorf("%+v %v", referrers, err)
 		}
-		if referrers, _, err = r.Referrers(ctx, outer, []string{"other", "x"}, "", 10); err != nil || len(referrers) != 0 {
+		if referrers, _, err = r.Referrers(ctx, outer, []string{"other", "x"}, "", "", 10); err != nil || len(referrers) != 0 {
 			w.Errorf("%+v %v", referrers, err)
 		}
-		if referrers, _, err = w.repo("elsewhere").Referrers(ctx, outer, nil, "", 10); err != nil || len(referrers) != 0 { // H49
+		if referrers, _, err = w.repo("elsewhere").Referrers(ctx, outer, nil, "", "", 10); err != nil || len(referrers) != 0 { // H49
 			w.Errorf("%+v %v", referrers, err)
 		}
 	})

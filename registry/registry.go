@@ -35,9 +35,11 @@ var migrations embed.FS
 type Registry struct {
 	db    *sql.DB
 	blobs blob.Store
-	who   *iam.Directory
-	log   *audit.Log
-	now   func() time.Time
+	// archive holds the layers that only archived images use; nil if they stay with the others.
+	archive blob.Store
+	who     *iam.Directory
+	log     *audit.Log
+	now     func() time.Time
 	// events is where every change of images is told, in its own transaction.
 	events *event.Outbox
 
@@ -63,6 +65,8 @@ type Options struct {
 	ContentBytes uint64
 	// Limits bounds what a client can make; zero fields are ECR's own.
 	Limits Limits
+	// Archive is the store for layers that only archived images use; nil leaves them with the others.
+	Archive blob.Store
 }
 
 // Limits are the quotas that a registry keeps (API-79, H29).
@@ -104,6 +108,15 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if err != nil {
 		return nil, err
 	}
+	if o.Archive == nil {
+		var away bool
+		if err := db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE archived)`, nil, &away); err != nil {
+			return nil, err
+		}
+		if away {
+			return nil, errors.New("layers of archived images are in another store, which has to be named too")
+		}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -111,7 +124,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, who: who, log: log, now: o.Now, events: events,
+		db: db, blobs: blobs, archive: o.Archive, who: who, log: log, now: o.Now, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables

@@ -330,14 +330,15 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 func (r *Repo) stored(ctx context.Context, d oci.Digest) (known bool, broken blob.Key, err error) {
 	var key blob.Key
 	var size int64
-	err = r.g.db.Row(ctx, `SELECT key, size FROM blob WHERE digest = $1`, sql.Args(d), &key, &size)
+	var away bool
+	err = r.g.db.Row(ctx, `SELECT key, size, archived FROM blob WHERE digest = $1`, sql.Args(d), &key, &size, &away)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, "", nil
 	}
 	if err != nil || key == "" {
 		return err == nil, "", err
 	}
-	object, err := r.g.blobs.Open(ctx, key, size)
+	object, err := r.g.store(away).Open(ctx, key, size)
 	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
 		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "error", err)
 		return true, key, nil
@@ -362,7 +363,7 @@ func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, u
 	err = tx.Row(`SELECT id, key FROM blob WHERE digest = $1`, sql.Args(d), &id, &has)
 	switch {
 	case err == nil && at.instead != "" && has == at.instead:
-		_, err := tx.Exec(`UPDATE blob SET key = $1 WHERE id = $2`, at.key, id)
+		_, err := tx.Exec(`UPDATE blob SET key = $1, archived = FALSE WHERE id = $2`, at.key, id)
 		return id, true, errors.Join(err, tx.Changed(r.g.contents.dropped, "")) // every repository that holds it
 	case err == nil:
 		return id, has == at.key, nil

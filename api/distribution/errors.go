@@ -31,7 +31,7 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 		return answer{http.StatusNotFound, "UNSUPPORTED"}, true
 	case fault.MethodNotAllowed, fault.MediaTypeUnsupported:
 		return answer{http.StatusMethodNotAllowed, "UNSUPPORTED"}, true
-	case fault.MalformedRequest, fault.InvalidParameter, fault.Validation:
+	case fault.MalformedRequest, fault.InvalidParameter, fault.Validation, fault.StorageClassNotSupported:
 		return answer{http.StatusBadRequest, "UNSUPPORTED"}, true
 	case fault.NameInvalid:
 		return answer{http.StatusBadRequest, "NAME_INVALID"}, true
@@ -54,7 +54,7 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 
 	case fault.RepositoryNotFound:
 		return answer{http.StatusNotFound, "NAME_UNKNOWN"}, true
-	case fault.ImageNotFound:
+	case fault.ImageNotFound, fault.ImageArchived:
 		return answer{http.StatusNotFound, "MANIFEST_UNKNOWN"}, true
 	case fault.LayersNotFound:
 		return answer{http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN"}, true

@@ -69,7 +69,7 @@ func (d *Door) referrers(x *exchange) error {
 	enc.SetEscapeHTML(false)
 	count, more, full := 0, limit > 0, false
 	for more && count < limit && !full {
-		list, rest, err := repo.Referrers(x.r.Context(), subject, types, after, min(referrersAtOnce, limit-count))
+		list, rest, err := repo.Referrers(x.r.Context(), subject, types, registry.Active, after, min(referrersAtOnce, limit-count))
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (d *Door) referrers(x *exchange) error {
 			if count > 0 {
 				body.WriteByte(',')
 			}
-			if err := enc.Encode(descriptor(r)); err != nil {
+			if err := enc.Encode(descriptor{r.MediaType, r.Digest, r.Size, r.ArtifactType, r.Annotations}); err != nil {
 				return err
 			}
 			body.Truncate(body.Len() - 1) // the newline

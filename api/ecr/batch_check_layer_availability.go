@@ -47,7 +47,7 @@ func (a *API) BatchCheckLayerAvailability(
 	return out, nil
 }
 
-// availability is what is said of one layer: its size where it is there, UNAVAILABLE and no more where it is not.
+// availability is what is said of one layer: its size where it is there, ARCHIVED if only archived images use it; UNAVAILABLE and no more where it is not.
 func availability(ctx context.Context, r *registry.Repo, digest string) (types.Layer, error) {
 	absent := types.Layer{LayerDigest: aws.String(digest), LayerAvailability: types.LayerAvailabilityUnavailable}
 	d, err := oci.ParseDigest(digest)
@@ -62,6 +62,9 @@ func availability(ctx context.Context, r *registry.Repo, digest string) (types.L
 		return types.Layer{}, err
 	}
 	out := types.Layer{LayerDigest: aws.String(digest), LayerAvailability: types.LayerAvailabilityAvailable, LayerSize: aws.Int64(layer.Size)}
+	if layer.Archived {
+		out.LayerAvailability = types.LayerAvailabilityArchived
+	}
 	mediaType, used, err := r.LayerMediaType(ctx, d)
 	if used && mediaType != "" {
 		out.MediaType = aws.String(mediaType)

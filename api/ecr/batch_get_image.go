@@ -64,6 +64,8 @@ func getImage(ctx context.Context, r *registry.Repo, id types.ImageIdentifier) (
 	}
 	m, err := r.Manifest(ctx, ref)
 	switch {
+	case fault.Is(err, fault.ImageArchived):
+		return nil, failure(id, types.ImageFailureCodeImageInaccessible, "Requested image is archived"), nil
 	case fault.Is(err, fault.ImageNotFound):
 		return nil, failure(id, types.ImageFailureCodeImageNotFound, reasonNotFound), nil
 	case err != nil:

@@ -26,6 +26,8 @@ func exceptions() awswire.Table {
 		fault.EncryptionKeyUnusable:    "KmsException",
 
 		fault.ImageNotFound:            "ImageNotFoundException",
+		fault.ImageArchived:            "ImageArchivedException",
+		fault.StorageClassNotSupported: "ImageStorageClassUpdateNotSupportedException",
 		fault.ImageAlreadyExists:       "ImageAlreadyExistsException",
 		fault.ImageTagAlreadyExists:    "ImageTagAlreadyExistsException",
 		fault.ImageDigestDoesNotMatch:  "ImageDigestDoesNotMatchException",

@@ -44,13 +44,10 @@ func (a *API) ListImageReferrers(ctx context.Context, in *ecr.ListImageReferrers
 		return nil, err
 	}
 	out := &ecr.ListImageReferrersOutput{Referrers: []types.ImageReferrer{}}
-	if status == types.ArtifactStatusFilterArchived || status == types.ArtifactStatusFilterActivating {
-		return out, nil
-	}
 	size, more := 0, true
 	for more && len(out.Referrers) < p.limit {
 		var list []registry.Referrer
-		if list, more, err = r.Referrers(ctx, oci.Digest(subject), artifactTypes, oci.Digest(p.After), min(referrersAtOnce, p.limit-len(out.Referrers))); err != nil {
+		if list, more, err = r.Referrers(ctx, oci.Digest(subject), artifactTypes, referrerStatus(status), oci.Digest(p.After), min(referrersAtOnce, p.limit-len(out.Referrers))); err != nil {
 			return nil, err
 		}
 		for _, one := range list {
@@ -71,9 +68,20 @@ func (a *API) ListImageReferrers(ctx context.Context, in *ecr.ListImageReferrers
 	return out, nil
 }
 
+// referrerStatus is the status that a filter asks for: ACTIVE unless it says another one.
+func referrerStatus(f types.ArtifactStatusFilter) registry.ImageStatus {
+	switch f {
+	case types.ArtifactStatusFilterAny:
+		return ""
+	case "":
+		return registry.Active
+	}
+	return registry.ImageStatus(f)
+}
+
 func showReferrer(r registry.Referrer) types.ImageReferrer {
 	out := types.ImageReferrer{
-		Digest: aws.String(string(r.Digest)), MediaType: aws.String(r.MediaType), Size: aws.Int64(r.Size), Annotations: r.Annotations, ArtifactStatus: types.ArtifactStatusActive,
+		Digest: aws.String(string(r.Digest)), MediaType: aws.String(r.MediaType), Size: aws.Int64(r.Size), Annotations: r.Annotations, ArtifactStatus: types.ArtifactStatus(r.Status),
 	}
 	if r.ArtifactType != "" {
 		out.ArtifactType = aws.String(r.ArtifactType)

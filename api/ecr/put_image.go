@@ -38,7 +38,7 @@ func (a *API) PutImage(ctx context.Context, in *ecr.PutImageInput) (*ecr.PutImag
 	if err != nil {
 		return nil, err
 	}
-	if !stored.New && !stored.Moved {
+	if !stored.New && !stored.Moved && !stored.Restored {
 		return nil, alreadyThere(r, stored.Digest, put.Tag)
 	}
 	image := showImage(r, &registry.Manifest{Digest: stored.Digest, MediaType: stored.MediaType}, put.Tag)

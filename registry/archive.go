@@ -1,0 +1,288 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Archive puts an image into the archive: it keeps its digest and its tags, and cannot be pulled until it is activated or pushed again (API-75, LC-35). What
+// belongs to it goes with it: see archiveImage. The faults are ImageNotFound, and StorageClassNotSupported for an image that is archived already, that an index
+// needs, or that is locked.
+func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err error) {
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		var status ImageStatus
+		if d, status, err = r.resolve(tx, id); err != nil {
+			return err
+		}
+		if status == Archived {
+			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' is archived already", d, r.Name)
+		}
+		needed, err := r.neededBy(tx, d, nil)
+		if err != nil {
+			return err
+		}
+		if needed {
+			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' is referenced by an image index, with which it is archived", d, r.Name)
+		}
+		return r.archiveImage(tx, d)
+	})
+	return d, err
+}
+
+// Activate brings an image back from the archive, with what belongs to it. It can be pulled at once, or when the archive worker has brought back its layers from
+// the archive's store (LC-37). The faults are ImageNotFound, and StorageClassNotSupported for an image that is not in the archive.
+func (r *Repo) Activate(ctx context.Context, id Reference) (d oci.Digest, err error) {
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		var status ImageStatus
+		if d, status, err = r.resolve(tx, id); err != nil {
+			return err
+		}
+		if status != Archived {
+			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' is not archived", d, r.Name)
+		}
+		return r.activateImage(tx, d, false)
+	})
+	return d, err
+}
+
+// resolve finds the image that a reference names. The fault is ImageNotFound, in the words of API-51.
+func (r *Repo) resolve(tx *sql.Tx, id Reference) (d oci.Digest, status ImageStatus, err error) {
+	d = id.Digest
+	if id.Tag != "" {
+		err = tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, id.Tag), &d)
+		if err == nil && id.Digest != "" && d != id.Digest {
+			err = sql.ErrNoRows
+		}
+	}
+	if err == nil {
+		err = tx.Row(`SELECT status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, d), &status)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = r.noImage(id)
+	}
+	r.note(id.Tag, d)
+	return d, status, err
+}
+
+// archiveImage archives the image with its children, as far as no other image needs them and they have no tags of their own, and with what refers to any of these
+// (LC-22, LC-38). Those that are archived already stay as they are. The fault is StorageClassNotSupported if one of them is locked. docs/decisions/archive.md says
+// why it is these.
+func (r *Repo) archiveImage(tx *sql.Tx, d oci.Digest) error {
+	all, err := r.belongings(tx, d)
+	if err != nil {
+		return err
+	}
+	now := sql.Micros(r.g.now())
+	for _, d := range all {
+		n, err := tx.Exec(`UPDATE manifest SET status = 'ARCHIVED', archived_at = $1 WHERE repository_id = $2 AND digest = $3 AND status <> 'ARCHIVED'`, now, r.ID, d)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		if err := r.unpullable(tx, d); err != nil {
+			return err
+		}
+		if err := r.usersChanged(tx, d); err != nil {
+			return err
+		}
+		if err := r.tellStorageClass(tx, d, "ARCHIVE", time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// belongings are the image, its children that nothing else needs and that have no names, and what refers to any of these as its subject.
+func (r *Repo) belongings(tx *sql.Tx, image oci.Digest) (all []oci.Digest, err error) {
+	in := map[oci.Digest]bool{image: true}
+	all = []oci.Digest{image}
+	for at := 0; at < len(all); at++ {
+		children, err := r.digests(tx, `SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind = 'manifest' ORDER BY child`, all[at])
+		if err != nil {
+			return nil, err
+		}
+		referrers, err := r.referrersOf(tx, all[at])
+		if err != nil {
+			return nil, err
+		}
+		for i, d := range append(children, referrers...) {
+			if in[d] {
+				continue
+			}
+			needed, err := r.neededBy(tx, d, in)
+			if err != nil {
+				return nil, err
+			}
+			if !needed && i < len(children) {
+				tags, err := r.tagsOf(tx, d)
+				if err != nil {
+					return nil, err
+				}
+				needed = len(tags) > 0
+			}
+			if !needed { // a child that another index of the same image needs is met again there
+				in[d] = true
+				all = append(all, d)
+			}
+		}
+	}
+	return all, nil
+}
+
+// neededBy reports whether an index that can be pulled, or is about to be, needs the image: one that is not among those that go with it.
+func (r *Repo) neededBy(tx *sql.Tx, d oci.Digest, but map[oci.Digest]bool) (bool, error) {
+	parents, err := r.digests(tx, `SELECT f.parent FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.parent
+		WHERE f.repository_id = $1 AND f.child = $2 AND f.kind = 'manifest' AND m.status <> 'ARCHIVED'`, d)
+	for _, parent := range parents {
+		if !but[parent] {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// referrersOf are the images whose subject is d.
+func (r *Repo) referrersOf(tx *sql.Tx, d oci.Digest) ([]oci.Digest, error) {
+	return r.digests(tx, `SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' ORDER BY digest`, d)
+}
+
+// digests runs a query for digests, whose parameters are the repository and d.
+func (r *Repo) digests(tx *sql.Tx, query string, d oci.Digest) (list []oci.Digest, err error) {
+	err = tx.Rows(query, sql.Args(r.ID, d), func(row sql.Scanner) error {
+		var found oci.Digest
+		err := row.Scan(&found)
+		list = append(list, found)
+		return err
+	})
+	return list, err
+}
+
+// activateImage brings back an image from the archive, with those of its children and of what refers to them that are archived. With atOnce, which is how a push
+// does it (API-71), all of it can be pulled right away, from the archive's store if need be; else it is activating while layers are there.
+func (r *Repo) activateImage(tx *sql.Tx, image oci.Digest, atOnce bool) error {
+	seen, all, away := map[oci.Digest]bool{image: true}, []oci.Digest{image}, false
+	for at := 0; at < len(all); at++ {
+		some, err := r.digests(tx, `SELECT m.digest FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.child
+			WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest' AND m.status <> 'ACTIVE'
+			UNION SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND status <> 'ACTIVE'`, all[at])
+		if err != nil {
+			return err
+		}
+		for _, d := range some {
+			if !seen[d] {
+				seen[d] = true
+				all = append(all, d)
+			}
+		}
+		if !atOnce && !away {
+			if away, err = r.isAway(tx, all[at]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range all {
+		var err error
+		if away {
+			_, err = tx.Exec(`UPDATE manifest SET status = 'ACTIVATING' WHERE repository_id = $1 AND digest = $2 AND status = 'ARCHIVED'`, r.ID, d)
+		} else {
+			err = r.activated(tx, d)
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.usersChanged(tx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activated makes an image one that can be pulled, and tells of it (EVT-8).
+func (r *Repo) activated(tx *sql.Tx, d oci.Digest) error {
+	now := r.g.now()
+	n, err := tx.Exec(`UPDATE manifest SET status = 'ACTIVE', activated_at = $1 WHERE repository_id = $2 AND digest = $3 AND status <> 'ACTIVE'`, sql.Micros(now), r.ID, d)
+	if err != nil || n == 0 {
+		return err
+	}
+	return r.tellStorageClass(tx, d, "STANDARD", now)
+}
+
+// isAway reports whether bytes that the image needs are in the archive's store.
+func (r *Repo) isAway(tx *sql.Tx, d oci.Digest) (bool, error) {
+	var away bool
+	err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest_ref f JOIN layer l ON l.repository_id = f.repository_id AND l.digest = f.child JOIN blob b ON b.id = l.blob_id
+		WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind IN ('config', 'layer') AND b.archived)`, sql.Args(r.ID, d), &away)
+	return away, err
+}
+
+// unpullable tells the caches of every node that the image is not what they have.
+func (r *Repo) unpullable(tx *sql.Tx, d oci.Digest) error {
+	tags, err := r.tagsOf(tx, d)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		if err := r.g.contents.moved(tx, r.ID, tag); err != nil {
+			return err
+		}
+	}
+	return r.g.contents.removed(tx, r.ID, d)
+}
+
+// usersChanged has it looked at whether the layers of an image, which has come, gone, or changed its status, are where they belong, and whether they may be read.
+func (r *Repo) usersChanged(tx *sql.Tx, d oci.Digest) error {
+	layers, err := r.digests(tx, `SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind IN ('config', 'layer')`, d)
+	if err != nil {
+		return err
+	}
+	for _, layer := range layers {
+		if err := tx.ChangedOf(r.g.contents.dropped, r.ID, string(layer)); err != nil {
+			return err
+		}
+	}
+	// What is being looked at is written too: the worker that does must not end without having seen this.
+	_, err = tx.Exec(`INSERT INTO blob_review (blob_id, due, key, archive) SELECT DISTINCT b.id, CAST($3 AS BIGINT), '', FALSE
+		FROM manifest_ref f JOIN layer l ON l.repository_id = f.repository_id AND l.digest = f.child JOIN blob b ON b.id = l.blob_id
+		WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind IN ('config', 'layer') AND b.key <> ''
+		ON CONFLICT (blob_id) DO UPDATE SET due = blob_review.due`, r.ID, d, sql.Micros(r.g.now()))
+	return err
+}
+
+// someArchived reports whether the repository has images that cannot be pulled: as long as it has none, no layer's state depends on who uses it.
+func (r *Repo) someArchived(tx *sql.Tx) (some bool, err error) {
+	err = tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND status IN ('ARCHIVED', 'ACTIVATING'))`, sql.Args(r.ID), &some)
+	return some, err
+}
+
+// layersReused is usersChanged for an image that came, or goes, where that can matter.
+func (r *Repo) layersReused(tx *sql.Tx, d oci.Digest, goes bool) error {
+	some, err := r.someArchived(tx)
+	if !some && err == nil && r.g.archive != nil {
+		if some = goes; !goes {
+			some, err = r.isAway(tx, d)
+		}
+	}
+	if !some || err != nil {
+		return err
+	}
+	return r.usersChanged(tx, d)
+}
+
+// activateChildren brings back what a new index needs: an index that can be pulled has no child that cannot.
+func (r *Repo) activateChildren(tx *sql.Tx, children []oci.Descriptor) error {
+	if len(children) == 0 {
+		return nil
+	}
+	archived, err := r.sizes(tx, `SELECT digest, archived_at FROM manifest WHERE repository_id = $1 AND status <> 'ACTIVE' AND digest IN `, children)
+	for d := range archived {
+		err = errors.Join(err, r.activateImage(tx, d, true))
+	}
+	return err
+}
