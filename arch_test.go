@@ -317,6 +317,7 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"Secret":        "it is a key of the cell, for the server that builds the doors",
 		"ExpireUploads": "the sweep removes what nobody owns any more",
 		"ExpireEvents":  "the sweep removes what was delivered or has waited too long",
+		"ForgetRemoved": "the sweep removes what was deleted, when its time is over",
 		"RemoveDeleted": "the sweep removes what is deleted already",
 	}
 	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true}

@@ -42,7 +42,7 @@ const (
 	ImageAlreadyExists       Code = "ImageAlreadyExists"       // same digest and tag again (API-67)
 	ImageTagAlreadyExists    Code = "ImageTagAlreadyExists"    // immutable tag (API-68)
 	ImageDigestDoesNotMatch  Code = "ImageDigestDoesNotMatch"
-	ImageReferenced          Code = "ImageReferenced" // child of a stored index (API-73)
+	ImageReferenced          Code = "ImageReferenced" // it may not be deleted: the child of a stored index (API-73), or locked
 	ManifestInvalid          Code = "ManifestInvalid"
 	ManifestTooLarge         Code = "ManifestTooLarge"
 	MediaTypeUnsupported     Code = "MediaTypeUnsupported"

@@ -29,6 +29,11 @@ func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err err
 		if needed {
 			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' is referenced by an image index, with which it is archived", d, r.Name)
 		}
+		if lock, err := r.lockOf(tx, d); err != nil {
+			return err
+		} else if lock != nil {
+			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' cannot be archived: %s", d, r.Name, lock)
+		}
 		return r.archiveImage(tx, d)
 	})
 	return d, err
@@ -70,7 +75,8 @@ func (r *Repo) resolve(tx *sql.Tx, id Reference) (d oci.Digest, status ImageStat
 }
 
 // archiveImage archives the image with its children, as far as no other image needs them and they have no tags of their own, and with what refers to any of these
-// (LC-22, LC-38). Those that are archived already stay as they are. The fault is StorageClassNotSupported if one of them is locked. docs/decisions/archive.md says
+// (LC-22, LC-38). Those that are archived already stay as they are, and so do those that are
+// locked; whether the image itself is has been looked at (lockOf). docs/decisions/archive.md says
 // why it is these.
 func (r *Repo) archiveImage(tx *sql.Tx, d oci.Digest) error {
 	all, err := r.belongings(tx, d)
@@ -119,6 +125,13 @@ func (r *Repo) belongings(tx *sql.Tx, image oci.Digest) (all []oci.Digest, err e
 			needed, err := r.neededBy(tx, d, in)
 			if err != nil {
 				return nil, err
+			}
+			if !needed {
+				lock, err := r.lockOf(tx, d)
+				if err != nil {
+					return nil, err
+				}
+				needed = lock != nil
 			}
 			if !needed && i < len(children) {
 				tags, err := r.tagsOf(tx, d)

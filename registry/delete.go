@@ -36,7 +36,7 @@ func NotFound(id Reference) Failure {
 
 // DeleteImages removes images, all in one transaction, in the order given (API-72, API-73). An id with a tag removes that tag, and the image with its
 // last tag unless an index still needs it; an id with only a digest removes the image with all its tags. The child of a stored index stays, as a
-// failure. What refers to a removed image (signatures, SBOMs) goes with it.
+// failure, and so does what a lock keeps. What refers to a removed image (signatures, SBOMs) goes with it. See Restore for how it comes back.
 //
 // Where the permission depends on the image (OpenImages), each tag that would go must be allowed, and each image without one; else nothing is removed and
 // the fault is AccessDenied.
@@ -66,8 +66,10 @@ func (r *Repo) deleteAll(tx *sql.Tx, ids []Reference, asked *removals) (removed 
 	if asked != nil {
 		asked.open = nil
 	}
+	one := *r
+	one.lost = map[oci.Digest][]removedTag{}
 	for _, id := range ids {
-		gone, failure, err := r.delete(tx, id, asked)
+		gone, failure, err := one.delete(tx, id, asked)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,6 +119,9 @@ func (r *Repo) delete(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, *Fa
 	if needed {
 		return nil, &Failure{id, FailReferenced, "Requested image referenced by manifest list"}, nil
 	}
+	if lock, err := r.lockOf(tx, id.Digest); err != nil || lock != nil {
+		return nil, locked(id, lock), err
+	}
 	gone := []ImageID{{Digest: id.Digest}}
 	if len(tags) > 0 {
 		gone = gone[:0]
@@ -142,6 +147,9 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, 
 	if id.Digest != "" && id.Digest != digest {
 		return nil, &Failure{id, FailTagNotOfDigest, "Requested image tag does not match the image digest"}, nil
 	}
+	if lock, err := r.lockOn(tx, id.Tag); err != nil || lock != nil {
+		return nil, locked(id, lock), err
+	}
 	gone := []ImageID{{digest, id.Tag}}
 	tags, err := r.tagsOf(tx, digest)
 	if err != nil {
@@ -153,12 +161,17 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, 
 			return nil, nil, err
 		}
 		if !needed {
+			if lock, err := r.lockOf(tx, digest); err != nil || lock != nil {
+				return nil, locked(id, lock), err
+			}
 			return gone, nil, r.deleteImage(tx, digest, asked)
 		}
 	}
-	if _, err := tx.Exec(`DELETE FROM tag WHERE repository_id = $1 AND name = $2`, r.ID, id.Tag); err != nil {
+	lost := removedTag{name: id.Tag}
+	if err := tx.Row(`DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING updated_at`, sql.Args(r.ID, id.Tag), &lost.updatedAt); err != nil {
 		return nil, nil, err
 	}
+	r.lost[digest] = append(r.lost[digest], lost)
 	if err := r.g.contents.moved(tx, r.ID, id.Tag); err != nil {
 		return nil, nil, err
 	}
@@ -184,11 +197,12 @@ func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
 	return tags, err
 }
 
-// deleteImage removes the image, its tags, and what refers to it as its subject, and what refers to that; referrers that an index needs stay. The work is
+// deleteImage removes the image, its tags, and what refers to it as its subject, and what refers to that; referrers that an index needs stay, and those that a lock
+// keeps. Whether a lock keeps the image itself has been looked at: see lockOf. What goes is kept for a while, to be brought back. The work is
 // a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for. Each
 // image that goes is told of (EVT-4, EVT-10).
 func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
-	image := d
+	image, removal := d, int64(0)
 	for queue := []oci.Digest{d}; len(queue) > 0; {
 		d, queue = queue[0], queue[1:]
 		tags, err := r.tagsOf(tx, d)
@@ -209,6 +223,9 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 		if err := r.layersReused(tx, d, true); err != nil {
 			return err
 		}
+		if removal, err = r.keepRemoved(tx, d, removal); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`DELETE FROM manifest WHERE repository_id = $1 AND digest = $2`, r.ID, d); err != nil {
 			return err
 		}
@@ -224,7 +241,11 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 			if err != nil {
 				return err
 			}
-			if !needed {
+			lock, err := r.lockOf(tx, referrer)
+			if err != nil {
+				return err
+			}
+			if !needed && lock == nil {
 				queue = append(queue, referrer)
 			}
 		}

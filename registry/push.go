@@ -74,7 +74,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	}
 	err = r.g.db.Write(ctx, func(tx *sql.Tx) error {
 		s.Moved = false
-		mutability, err := r.mutability(tx)
+		rules, err := r.tagRules(tx)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 			return err
 		}
 		if p.Tag != "" {
-			if s.Moved, err = r.point(tx, mutability, p.Tag, digest); err != nil {
+			if s.Moved, err = r.point(tx, rules, p.Tag, digest); err != nil {
 				return err
 			}
 		}
@@ -103,20 +103,6 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 		r.g.sizes.added(r.ID)
 	}
 	return s, nil
-}
-
-// mutability reads the rule as it is in this transaction: a push that began before the repository became immutable must not move a tag after it.
-func (r *Repo) mutability(tx *sql.Tx) (TagMutability, error) {
-	now, err := r.g.scanRepository(func(dest ...any) error {
-		return tx.Row(selectRepository+` WHERE id = $1 AND account <> ''`, sql.Args(r.ID), dest...)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return TagMutability{}, r.notFound()
-	}
-	if err != nil {
-		return TagMutability{}, err
-	}
-	return now.Mutability, nil
 }
 
 // store keeps the manifest if the repository does not have it yet, and brings it back if it is archived (API-71); everything that it refers to must be there, in the
@@ -307,17 +293,31 @@ func (r *Repo) refer(tx *sql.Tx, m *oci.Manifest, parent oci.Digest) error {
 	return nil
 }
 
-// point makes the tag name the image; it reports false when it did already.
-func (r *Repo) point(tx *sql.Tx, mutability TagMutability, tag string, digest oci.Digest) (moved bool, err error) {
+// point makes the tag name the image; it reports false when it did already. The faults are ImageTagAlreadyExists for a tag that may not move, as it is immutable or
+// locked, TagInvalid for one that the repository does not take, and LimitExceeded.
+func (r *Repo) point(tx *sql.Tx, rules tagRules, tag string, digest oci.Digest) (moved bool, err error) {
 	var was oci.Digest
 	err = tx.Row(`SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, tag), &was)
+	exists := err == nil
 	switch {
-	case err == nil && was == digest:
+	case exists && was == digest:
 		return false, nil
-	case err == nil && mutability.IsImmutable(tag):
+	case exists && rules.IsImmutable(tag):
 		return false, fault.New(fault.ImageTagAlreadyExists, "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, r.Name)
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return false, err
+	}
+	if err := rules.allow(tag); err != nil {
+		return false, err
+	}
+	if exists {
+		lock, err := r.lockOn(tx, tag)
+		if err != nil {
+			return false, err
+		}
+		if lock != nil {
+			return false, fault.New(fault.ImageTagAlreadyExists, "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag %s", tag, r.Name, lock)
+		}
 	}
 	var tags int
 	if err := tx.Row(`SELECT count(*) FROM tag WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &tags); err != nil {

@@ -37,6 +37,7 @@ type Registry struct {
 	blobs blob.Store
 	// archive holds the layers that only archived images use; nil if they stay with the others.
 	archive blob.Store
+	keep    time.Duration // for how long deleted images can be brought back
 	who     *iam.Directory
 	log     *audit.Log
 	now     func() time.Time
@@ -67,6 +68,8 @@ type Options struct {
 	Limits Limits
 	// Archive is the store for layers that only archived images use; nil leaves them with the others.
 	Archive blob.Store
+	// KeepRemoved is for how long deleted images can be brought back; 0 is not at all.
+	KeepRemoved time.Duration
 }
 
 // Limits are the quotas that a registry keeps (API-79, H29).
@@ -124,7 +127,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, archive: o.Archive, who: who, log: log, now: o.Now, events: events,
+		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, who: who, log: log, now: o.Now, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables
@@ -175,6 +178,10 @@ type Repo struct {
 	// images is what is still to be decided for each image; nil if the caller may act on all of them.
 	images *imageRule
 	naming naming
+	// why is the reason that is kept of images that it deletes; "" is the action.
+	why string
+	// lost are tags that the request has deleted already of images that may go with a later one.
+	lost map[oci.Digest][]removedTag
 }
 
 // Repository is a repository's row. It is shared between requests and must not be changed.
@@ -183,6 +190,7 @@ type Repository struct {
 	ID         int64
 	CreatedAt  time.Time
 	Mutability TagMutability
+	TagPattern string // that every tag has to match; "" demands nothing
 	ScanOnPush bool
 	Encryption Encryption
 	Tags       []Tag
@@ -339,14 +347,14 @@ func (g *Registry) record(tx *sql.Tx, call *iam.Call) error {
 	return g.log.Write(tx, &call.Audit)
 }
 
-const selectRepository = `SELECT id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, policy, tags FROM repository`
+const selectRepository = `SELECT id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, policy, tags, tag_pattern FROM repository`
 
 func (g *Registry) scanRepository(scan func(dest ...any) error) (*Repository, error) {
 	var r Repository
 	var created int64
 	var exclusions, tags string
 	var policyText *string
-	if err := scan(&r.ID, &r.Account, &r.Region, &r.Name, &created, &r.Mutability.Mode, &exclusions, &r.ScanOnPush, &r.Encryption.Type, &r.Encryption.KMSKey, &policyText, &tags); err != nil {
+	if err := scan(&r.ID, &r.Account, &r.Region, &r.Name, &created, &r.Mutability.Mode, &exclusions, &r.ScanOnPush, &r.Encryption.Type, &r.Encryption.KMSKey, &policyText, &tags, &r.TagPattern); err != nil {
 		return nil, err
 	}
 	r.CreatedAt = sql.Time(created)

@@ -13,7 +13,8 @@ import (
 // pushes of everybody else for seconds.
 const removeAtOnce = 500
 
-// Delete removes the repository with its images, tags, policy and uploads (API-40). Without force the fault is RepositoryNotEmpty while it holds images.
+// Delete removes the repository with its images, tags, policy and uploads (API-40). Without force the fault is RepositoryNotEmpty while it holds images, and always
+// while a lock keeps one of them. What was removed from it before cannot be brought back then.
 //
 // A large repository loses its name at once, and its rows one part after the other: for everybody it is gone when Delete returns, whatever is left of it.
 func (r *Repo) Delete(ctx context.Context, force bool) error {
@@ -30,9 +31,15 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 				return err
 			}
 		}
+		if lock, err := r.someLock(tx); err != nil {
+			return err
+		} else if lock != nil {
+			return fault.New(fault.RepositoryNotEmpty, "The repository with name '%s' in registry with id '%s' cannot be deleted because the image %s", r.Name, r.Account, lock)
+		}
 		var parts int
 		if err := tx.Row(`SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1
-			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 UNION ALL SELECT 1 FROM manifest_ref WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
+			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 UNION ALL SELECT 1 FROM manifest_ref WHERE repository_id = $1
+			UNION ALL SELECT 1 FROM removed_image WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
 			return err
 		}
 		// No account is "", so no name leads to the row any more; its id keeps it apart from others on their way out.
@@ -75,6 +82,7 @@ func (g *Registry) removeRest(ctx context.Context, id int64) error {
 		`DELETE FROM manifest_ref WHERE repository_id = $1 AND (parent, child, kind) IN (SELECT parent, child, kind FROM manifest_ref WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM manifest WHERE repository_id = $1 AND digest IN (SELECT digest FROM manifest WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM layer WHERE repository_id = $1 AND digest IN (SELECT digest FROM layer WHERE repository_id = $1 LIMIT $2)`,
+		`DELETE FROM removed_image WHERE id IN (SELECT id FROM removed_image WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = $1 LIMIT $2)`,
 	} {
 		for removed := int64(1); removed > 0; {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/berth-registry/berth/lang/arn"
 )
@@ -28,6 +29,8 @@ type Config struct {
 
 	Database
 	Blobs string `help:"Where layers are: a folder, or s3://bucket/prefix?endpoint=…; under the data folder unless given." env:"BERTH_BLOBS" placeholder:"URL"`
+
+	KeepRemoved time.Duration `help:"For how long deleted and expired images can be brought back with berth image restore; 0 is not at all (default: ${default})." default:"168h" env:"BERTH_KEEP_REMOVED" placeholder:"DURATION"`
 
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text" env:"BERTH_LOG_FORMAT"`
 	LogLevel  string `help:"What the log tells: ${enum}. The access log is at info." enum:"debug,info,warn,error" default:"info" env:"BERTH_LOG_LEVEL"`
@@ -85,6 +88,9 @@ func (c *Config) Validate() error {
 	}
 	if err := c.Providers.Validate(); err != nil {
 		return err
+	}
+	if c.KeepRemoved < 0 {
+		return errors.New("--keep-removed: name a time such as 168h, or 0")
 	}
 	if len(c.Listen) == 0 {
 		return errors.New("--listen: name at least one address, such as 127.0.0.1:5050")

@@ -136,7 +136,7 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if s.orgs, err = org.Open(ctx, db, log, s.identity, org.Options{Now: o.Now}); err != nil {
 		return nil, err
 	}
-	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled}); err != nil {
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved}); err != nil {
 		return nil, err
 	}
 	s.onClose(s.registry.Close)

@@ -337,7 +337,7 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"policyText": sharedPolicy, "tagKeys": []string{"k"}, "imageTagMutability": "IMMUTABLE",
 		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		"account": vendor, "userName": "administrator", "password": "a guess",
-		"subjectId": map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE",
+		"subjectId": map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "reason": "x", "tagPattern": ".*",
 		"action": "ecr:BatchGetImage", "resource": "arn:aws:ecr:" + region + ":" + vendor + ":repository/" + name, "principal": "arn:aws:iam::" + vendor + ":user/there",
 	}
 	// Those of Organizations, which write them with capitals.

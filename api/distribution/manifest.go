@@ -127,7 +127,7 @@ func (d *Door) deleteManifest(x *exchange) error {
 		switch failures[0].Code {
 		case registry.FailImageNotFound:
 			code = fault.ImageNotFound
-		case registry.FailReferenced:
+		case registry.FailReferenced, registry.FailLocked:
 			code = fault.ImageReferenced
 		}
 		return fault.New(code, "%s", failures[0].Reason)

@@ -18,6 +18,10 @@ func exceptions() awswire.Table {
 		fault.RepositoryNotFound:  "RepositoryNotFoundException",
 		fault.ImageNotFound:       "ImageNotFoundException",
 
+		// A removed image that cannot come back, as what it needs is there no more.
+		fault.LayersNotFound:           "InvalidInputException",
+		fault.ReferencedImagesNotFound: "InvalidInputException",
+
 		fault.PasswordPolicyViolation: "PasswordPolicyViolationException",
 	}
 }

@@ -193,7 +193,7 @@ func (c caller) refused(resp *http.Response, answer []byte) error {
 // ownOperation says of which operations each account has its own part.
 func ownOperation(target string) bool {
 	switch target[strings.IndexByte(target, '.')+1:] {
-	case "Explain", "LookUpAudit", "WhoCan", "DescribeImageGraph":
+	case "Explain", "LookUpAudit", "WhoCan", "DescribeImageGraph", "GetTagPattern", "ListImageLocks", "ListRemovedImages", "LockImage", "PutTagPattern", "RestoreImage", "UnlockImage":
 		return true
 	}
 	return false

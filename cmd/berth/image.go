@@ -18,6 +18,14 @@ import (
 type ImageCmd struct {
 	List ImageListCmd `cmd:"" help:"List the images of a repository, each with its platforms, signatures, SBOMs and attestations as one."`
 	Show ImageShowCmd `cmd:"" help:"Show an image with everything that belongs to it, as a tree."`
+
+	Removed ImageRemovedCmd `cmd:"" help:"List the images that were deleted and can be brought back."`
+	Restore ImageRestoreCmd `cmd:"" help:"Bring back an image that was deleted, with its tags and what referred to it."`
+	Lock    ImageLockCmd    `cmd:"" help:"Keep an image from being deleted, expired and archived, and its tag from moving."`
+	Unlock  ImageUnlockCmd  `cmd:"" help:"Take the lock of an image away."`
+	Locks   ImageLocksCmd   `cmd:"" help:"List the locks of a repository."`
+
+	TagPattern ImageTagPatternCmd `cmd:"" help:"Show, set or clear the pattern that the tags of a repository have to match."`
 }
 
 // Repository says which repository a command is about, in the region of the caller's profile or AWS_REGION.

@@ -30,20 +30,28 @@ CREATE INDEX dead_object_by_time ON dead_object (since);
 -- Images that were deleted and can be brought back.
 CREATE TABLE removed_image (
   id BIGINT PRIMARY KEY,
-  removal BIGINT NOT NULL,            -- id of the image that was removed, of it and of each referrer that went with it
+  removal BIGINT NOT NULL,            -- id of the image that was removed: its own, or of the one with which it went
   repository_id BIGINT NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
   digest TEXT NOT NULL,
   manifest TEXT NOT NULL,             -- JSON: the row as it was, but for the body
   body BYTEA NOT NULL,
-  tags TEXT NOT NULL,                 -- JSON: the tags that it had, with their times
-  locks TEXT NOT NULL,                -- JSON
   removed_at BIGINT NOT NULL,
-  removed_by TEXT NOT NULL,           -- ARN
+  removed_by TEXT NOT NULL,           -- ARN, or the name of a service
   reason TEXT NOT NULL
 );
-CREATE INDEX removed_image_by_digest ON removed_image (repository_id, digest, removed_at);
+CREATE INDEX removed_image_by_digest ON removed_image (repository_id, digest, id);
+CREATE INDEX removed_image_by_id ON removed_image (repository_id, id) WHERE removal = id;
 CREATE INDEX removed_image_by_removal ON removed_image (removal);
 CREATE INDEX removed_image_by_time ON removed_image (removed_at);
+
+CREATE TABLE removed_tag (
+  removed_id BIGINT NOT NULL REFERENCES removed_image (id) ON DELETE CASCADE,
+  repository_id BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (removed_id, name)
+);
+CREATE INDEX removed_tag_by_name ON removed_tag (repository_id, name, removed_id);
 
 -- What removed images refer to: layers that they still need.
 CREATE TABLE removed_ref (

@@ -1,4 +1,4 @@
-// Package sweep removes what nobody will come back for: uploads that were left alone for a day, rows of deleted repositories, and old events. Running it twice, or on several nodes at once, does no harm.
+// Package sweep removes what nobody will come back for: uploads that were left alone for a day, removed images that nobody brought back, rows of deleted repositories, and old events. Running it twice, or on several nodes at once, does no harm.
 package sweep
 
 import (
