@@ -76,12 +76,25 @@ func writeExplanation(w io.Writer, e *iam.Explanation, p palette) {
 		fmt.Fprintf(w, "  %s\n", e.Note)
 	}
 	if len(e.Changes) > 0 {
-		fmt.Fprintf(w, "\n%s\n", p.bold("The smallest change that would allow it"))
+		title := "The smallest change that would allow it"
+		for i := range e.Ask {
+			if title = "The smallest change on your side, which may not be enough"; e.Ask[i].Refuses {
+				title = "The smallest change on your side, which is not enough"
+				break
+			}
+		}
+		fmt.Fprintf(w, "\n%s\n", p.bold(title))
 		for _, c := range e.Changes {
 			fmt.Fprintf(w, "  - %s\n", c.Text)
 			if len(c.Add) > 0 {
 				fmt.Fprintf(w, "      %s\n", indented(c.Add, "      "))
 			}
+		}
+	}
+	if len(e.Ask) > 0 {
+		fmt.Fprintf(w, "\n%s\n", p.bold("Whom to ask"))
+		for i := range e.Ask {
+			fmt.Fprintf(w, "  - %s\n", e.Ask[i].Text)
 		}
 	}
 	if len(e.Layers) > 0 {

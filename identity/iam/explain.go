@@ -35,8 +35,10 @@ type Explanation struct {
 	// DecidedBy names the layer, the policy and the statement that decided; nil where they are hidden, or none was needed.
 	DecidedBy *DecidedBy       `json:"decidedBy,omitempty"`
 	Layers    []ExplainedLayer `json:"layers"`
-	// Changes are the smallest that would allow it, on the sides that who asks may see.
+	// Changes are the smallest that would allow it, on the sides that who asks may see. They do not suffice where Ask names others whose side lacks something.
 	Changes []policy.Change `json:"changes,omitempty"`
+	// Ask names the accounts whose hidden policies refuse it, or could.
+	Ask []Ask `json:"ask,omitempty"`
 	// Note says what else is to be known of this explanation.
 	Note string `json:"note,omitempty"`
 
@@ -252,6 +254,7 @@ func (d *Directory) explanation(ctx context.Context, s *sight, decision *policy.
 		out.Rule = rule
 	default:
 		out.Changes = policy.Suggest(&c.request, &open)
+		out.Ask = s.ask(out, decision, told)
 	}
 	return out
 }

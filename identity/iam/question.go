@@ -51,13 +51,15 @@ func (d *Directory) ExplainQuestion(ctx context.Context, q Question) (*Explanati
 		return nil, fault.New(fault.NoSuchEntity, "There is no principal %s that you may have explained.", q.Principal)
 	}
 	decision := c.judge()
-	return d.explanation(ctx, s, &decision, nil), nil
+	e := d.explanation(ctx, s, &decision, nil)
+	return e, nil
 }
 
 // suppose gathers what would decide a question.
 func (d *Directory) suppose(ctx context.Context, q Question) (*Call, error) {
-	if service, name, ok := strings.Cut(q.Action, ":"); !ok || service == "" || name == "" {
-		return nil, fault.New(fault.InvalidInput, "The action %q is not a service and a name, such as ecr:BatchGetImage.", q.Action)
+	var err error
+	if q.Action, err = oneAction(q.Action); err != nil {
+		return nil, err
 	}
 	p, err := d.principalOf(ctx, q.Principal)
 	if err != nil {
@@ -104,6 +106,26 @@ func (d *Directory) suppose(ctx context.Context, q Question) (*Call, error) {
 		c.request.Context = given
 	}
 	return c, nil
+}
+
+// oneAction is the action that a question is about, in its canonical spelling; InvalidInput for what is none. What is misspelt is granted by every "*" and by
+// nothing else: to answer would be to mislead.
+func oneAction(text string) (string, error) {
+	if service, name, ok := strings.Cut(text, ":"); !ok || service == "" || name == "" {
+		return "", fault.New(fault.InvalidInput, "The action %q is not a service and a name, such as ecr:BatchGetImage.", text)
+	}
+	action, hint, ok := policy.KnownAction(text)
+	if !ok {
+		return "", fault.New(fault.InvalidInput, "%s", strings.TrimSpace("There is no action "+text+". "+upperFirst(hint)))
+	}
+	return action, nil
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // supposed are condition keys, some of them as a question gives them.

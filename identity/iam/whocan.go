@@ -65,8 +65,8 @@ func (d *Directory) WhoCan(ctx context.Context, action, resource, after string, 
 	if err != nil {
 		return nil, "", err
 	}
-	if service, name, ok := strings.Cut(action, ":"); !ok || service == "" || name == "" {
-		return nil, "", fault.New(fault.InvalidInput, "The action %q is not a service and a name, such as ecr:BatchGetImage.", action)
+	if action, err = oneAction(action); err != nil {
+		return nil, "", err
 	}
 	w := &whoCan{d: d, ctx: ctx, action: action, account: account, all: all, maybe: maybe{map[*policy.Policy]*variants{}}}
 	if w.resource, w.region, err = d.resourceOf(ctx, action, resource, account, From(ctx).Region); err != nil {

@@ -22,6 +22,27 @@ type known struct {
 // maxHints bounds the search for what was meant: it costs far more than to see that a name is wrong.
 const maxHints = 100
 
+// KnownAction returns an action such as "ecr:BatchGetImage" in its canonical spelling. ok is false for one that does not exist: then hint asks for the nearest
+// ("did you mean ecr:BatchGetImage?"), "" if none is near. Of a service whose actions are not known in full every name exists.
+func KnownAction(action string) (canonical, hint string, ok bool) {
+	k := newKnown()
+	service, name, _ := strings.Cut(action, ":")
+	if ok, hint := k.service(service); !ok {
+		return action, hint, false
+	}
+	if strings.ContainsAny(name, "*?") {
+		return action, "", false // the name of many
+	}
+	if ok, hint := k.action(service, name); !ok {
+		return action, hint, false
+	}
+	service = strings.ToLower(service)
+	if written := k.actions[service][strings.ToLower(name)]; written != "" {
+		name = written
+	}
+	return service + ":" + name, "", true
+}
+
 // nearest is the function of that name, until enough has been said.
 func (k *known) nearest(name string, candidates []string) string {
 	if k.hints++; k.hints > maxHints {

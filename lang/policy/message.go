@@ -34,15 +34,15 @@ func (d Decision) Message(r *Request) string {
 		return b.String()
 	}
 	b.WriteString(" because no ")
-	b.WriteString(d.Layer.noun())
+	b.WriteString(d.Layer.Noun())
 	b.WriteString(" allows the ")
 	b.WriteString(r.Action)
 	b.WriteString(" action")
 	return b.String()
 }
 
-// noun is what AWS calls a policy of the layer.
-func (l Layer) noun() string {
+// Noun is what AWS calls a policy of the layer: "resource-based policy" (IAMP-5).
+func (l Layer) Noun() string {
 	switch l {
 	case LayerSCP:
 		return "service control policy"
@@ -65,11 +65,11 @@ func (l Layer) noun() string {
 func (l Layer) withArticle() string {
 	switch l {
 	case LayerTrust:
-		return "the " + l.noun()
+		return "the " + l.Noun()
 	case LayerIdentity:
-		return "an " + l.noun()
+		return "an " + l.Noun()
 	}
-	return "a " + l.noun()
+	return "a " + l.Noun()
 }
 
 // sameOrganization reports whether the caller may learn the ARN of a policy on the other side.

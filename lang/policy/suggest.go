@@ -143,7 +143,7 @@ type place struct {
 
 // call words a policy: the service control policy "guard" of ou-1.
 func (p place) call(a *Attached) string {
-	text := "the " + p.layer.noun()
+	text := "the " + p.layer.Noun()
 	if a.Name != "" {
 		text += " " + quoted(a.Name)
 	}

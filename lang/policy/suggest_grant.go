@@ -90,7 +90,7 @@ func (a *adviser) addTo(where place, into *Attached, statement string) bool {
 	case into.Policy.Statements() > 0:
 		c.Text = "Add a statement to " + where.call(into) + ": " + statement
 	case where.target != "":
-		c.Text = "Attach to " + where.target + " a " + where.layer.noun() + " with the statement " + statement
+		c.Text = "Attach to " + where.target + " a " + where.layer.Noun() + " with the statement " + statement
 	default:
 		c.Text = "Add " + where.layer.withArticle() + " with the statement " + statement
 	}
