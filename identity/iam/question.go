@@ -52,6 +52,7 @@ func (d *Directory) ExplainQuestion(ctx context.Context, q Question) (*Explanati
 	}
 	decision := c.judge()
 	e := d.explanation(ctx, s, &decision, nil)
+	e.ofSession(s, &q)
 	return e, nil
 }
 
