@@ -44,7 +44,7 @@ type SimulatedDecision struct {
 	Outcome          Outcome
 	// Matched are the statements that made the outcome: those that deny, or else those that allow.
 	Matched []MatchedStatement
-	// Missing are the condition keys that the policies ask for and nobody gave.
+	// Missing are the condition keys that the policies ask for, SCPs and RCPs included, and nobody gave.
 	Missing []string
 	// Organization says that SCPs or RCPs were asked, and ByOrganization that they let it pass.
 	Organization, ByOrganization bool
@@ -395,8 +395,14 @@ func (s *simulator) prepare(ctx context.Context, in *Simulation) error {
 
 // decide answers for one action on one resource, and tells how many statements it read.
 func (s *simulator) decide(ctx context.Context, action, resource, owner string, keys []string) (*SimulatedDecision, int, error) {
-	if a, err := arn.Parse(resource); err == nil && arn.IsAccount(a.Account) {
-		owner = a.Account
+	s.context.region = "us-east-1" // where requests go that are of no region, such as those of IAM
+	if a, err := arn.Parse(resource); err == nil {
+		if arn.IsAccount(a.Account) {
+			owner = a.Account
+		}
+		if a.Region != "" && !strings.ContainsAny(a.Region, "*?") {
+			s.context.region = a.Region
+		}
 	}
 	callers, owners, err := s.memberships(ctx, owner)
 	if err != nil {
@@ -434,12 +440,27 @@ func (s *simulator) decide(ctx context.Context, action, resource, owner string, 
 		}
 		s.match(out, &layer)
 	}
-	for _, key := range keys {
-		if s.context.misses(fold(key)) {
+	asked := map[string]bool{}
+	for _, key := range append(slices.Concat(keys, guardKeys(set.SCP)), guardKeys(set.RCP)...) {
+		if folded := fold(key); !asked[folded] && s.context.misses(folded) {
+			asked[folded] = true
 			out.Missing = append(out.Missing, key)
 		}
 	}
 	return out, statements, nil
+}
+
+// guardKeys are the condition keys that guard-rails ask for. Who simulates does not see these, but is told which keys a real request would be asked for: without, the
+// answer under a guard-rail is wrong and does not show it.
+func guardKeys(levels []policy.Level) (keys []string) {
+	for i := range levels {
+		for j := range levels[i].Policies {
+			if p := levels[i].Policies[j].Policy; p != nil {
+				keys = append(keys, p.ContextKeys()...)
+			}
+		}
+	}
+	return keys
 }
 
 // memberships are those of the caller's account and of the resource's owner, where that is the account that asks. Of any other account nothing is loaded: a simulated

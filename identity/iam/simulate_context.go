@@ -21,6 +21,7 @@ type simulatedContext struct {
 	tags      map[string]string
 	time      time.Time
 	owner     string // account of the resource; "" is the caller's
+	region    string // that the request would go to
 	// The organizations of the caller's account and of the resource's.
 	callers, owners *Membership
 }
@@ -35,6 +36,8 @@ func (c *simulatedContext) Lookup(key string) policy.Value {
 		return one(c.time.UTC().Format(time.RFC3339))
 	case "aws:epochtime":
 		return one(strconv.FormatInt(c.time.Unix(), 10))
+	case "aws:requestedregion":
+		return one(c.region)
 	case "aws:principalorgid":
 		return c.callers.id()
 	case "aws:principalorgpaths":
