@@ -21,15 +21,16 @@ const (
 	Unavailable      Code = "Unavailable"      // try again: database busy, disk full, shutting down (F09, F13)
 
 	// Repositories.
-	NameInvalid              Code = "NameInvalid" // repository name outside the grammar (API-24, H02)
-	RepositoryNotFound       Code = "RepositoryNotFound"
-	RepositoryAlreadyExists  Code = "RepositoryAlreadyExists"
-	RepositoryNotEmpty       Code = "RepositoryNotEmpty"
-	RepositoryPolicyNotFound Code = "RepositoryPolicyNotFound"
-	RegistryPolicyNotFound   Code = "RegistryPolicyNotFound"
-	InvalidTagParameter      Code = "InvalidTagParameter" // a resource tag (not an image tag) is malformed (API-37)
-	TooManyTags              Code = "TooManyTags"
-	EncryptionKeyUnusable    Code = "EncryptionKeyUnusable" // KmsException (API-36)
+	NameInvalid                  Code = "NameInvalid" // repository name outside the grammar (API-24, H02)
+	RepositoryNotFound           Code = "RepositoryNotFound"
+	RepositoryAlreadyExists      Code = "RepositoryAlreadyExists"
+	RepositoryNotEmpty           Code = "RepositoryNotEmpty"
+	RepositoryPolicyNotFound     Code = "RepositoryPolicyNotFound"
+	RegistryPolicyNotFound       Code = "RegistryPolicyNotFound"
+	SigningConfigurationNotFound Code = "SigningConfigurationNotFound"
+	InvalidTagParameter          Code = "InvalidTagParameter" // a resource tag (not an image tag) is malformed (API-37)
+	TooManyTags                  Code = "TooManyTags"
+	EncryptionKeyUnusable        Code = "EncryptionKeyUnusable" // KmsException (API-36)
 
 	// Images and layers.
 	TagInvalid               Code = "TagInvalid"    // image tag outside the grammar (API-25, H04)
@@ -152,7 +153,7 @@ func (g Group) codes() []Code {
 		}
 	case Repositories:
 		return []Code{
-			NameInvalid, RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound,
+			NameInvalid, RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound, SigningConfigurationNotFound,
 			InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
 		}
 	case Images:

@@ -68,6 +68,10 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if err != nil {
 		return Stored{}, err
 	}
+	signatures, err := r.signatures(ctx, m)
+	if err != nil {
+		return Stored{}, err
+	}
 	s := Stored{Digest: digest, MediaType: m.MediaType}
 	if m.Subject != nil {
 		s.Subject = m.Subject.Digest
@@ -90,6 +94,9 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 			if err := r.tellPush(tx, m, digest, p.Tag); err != nil {
 				return err
 			}
+		}
+		if err := r.request(tx, digest, signatures); err != nil {
+			return err
 		}
 		if s.New && full {
 			return fault.New(fault.LimitExceeded, "The repository with name '%s' holds %d images, which is the limit", r.Name, r.g.limits.Images)

@@ -16,6 +16,7 @@ type rules struct {
 	policy   string           // of the registry, with principals as unique ids; "" without
 	attached *policy.Attached // the same for decisions; nil without
 	settings map[string]string
+	signing  []SigningRule
 }
 
 // scope is a registry: of one account in one region (API-27).
@@ -55,6 +56,9 @@ func readRules(tx *sql.Tx, account, region string) (*rules, error) {
 		}
 		r.attached = &policy.Attached{Name: "registry policy", Policy: p}
 	} else if !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	if r.signing, err = readSigning(tx, account, region); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	return r, tx.Rows(`SELECT name, value FROM account_setting WHERE account = $1 AND region = $2`, sql.Args(account, region), func(row sql.Scanner) error {

@@ -243,10 +243,11 @@ var exceptions = map[string]string{
 
 // own are operations that have no parameter by which somebody else's things could be named: an administrator of another account gets what is of that account.
 var own = map[string]bool{"GetAuthorizationToken": true, "DescribeRegistry": true, "GetAccountSetting": true, "PutAccountSetting": true,
-	"PutRegistryPolicy": true, "GetRegistryPolicy": true, "DeleteRegistryPolicy": true}
+	"PutRegistryPolicy": true, "GetRegistryPolicy": true, "DeleteRegistryPolicy": true,
+	"PutSigningConfiguration": true, "GetSigningConfiguration": true, "DeleteSigningConfiguration": true}
 
 // ofOwn are the operator's operations that each account may have for what is its own: its calls and what it owns.
-var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true}
+var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true, "CreateSigningProfile": true, "ListSigningProfiles": true, "DeleteSigningProfile": true}
 
 // Law 1 of the house, over the AWS APIs: the operations come from the services themselves, so that a new one is walked without anybody thinking of it.
 func TestStrangersAtEveryOperation(t *testing.T) {
@@ -337,7 +338,8 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"policyText": sharedPolicy, "tagKeys": []string{"k"}, "imageTagMutability": "IMMUTABLE",
 		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		"account": vendor, "userName": "administrator", "password": "a guess",
-		"subjectId": map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "reason": "x", "tagPattern": ".*",
+		"signingConfiguration": map[string]any{"rules": []string{}},
+		"subjectId":            map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "reason": "x", "tagPattern": ".*",
 		"action": "ecr:BatchGetImage", "resource": "arn:aws:ecr:" + region + ":" + vendor + ":repository/" + name, "principal": "arn:aws:iam::" + vendor + ":user/there",
 	}
 	// Those of Organizations, which write them with capitals.

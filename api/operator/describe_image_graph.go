@@ -55,13 +55,9 @@ func (a *API) DescribeImageGraph(ctx context.Context, in *DescribeImageGraphInpu
 	if in.RegistryId != nil {
 		ref.Account = *in.RegistryId
 	}
-	binding := []string{call.CallerID(), "DescribeImageGraph", ref.ARN()}
-	after := ""
-	if in.NextToken != nil {
-		var err error
-		if after, err = a.Pages.Open(*in.NextToken, binding...); err != nil {
-			return nil, err
-		}
+	page, err := a.list(ctx, in.NextToken, "DescribeImageGraph", ref.ARN())
+	if err != nil {
+		return nil, err
 	}
 	repo, err := a.Registry.Open(ctx, ref, "berth:DescribeImageGraph")
 	if err != nil {
@@ -85,15 +81,11 @@ func (a *API) DescribeImageGraph(ctx context.Context, in *DescribeImageGraphInpu
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	list, next, err := repo.Graphs(ctx, after, limit)
+	list, next, err := repo.Graphs(ctx, page.After, limit)
 	if err != nil {
 		return nil, err
 	}
-	out := &DescribeImageGraphOutput{Images: append([]ImageNode{}, showNodes(list)...)}
-	if next != "" {
-		out.NextToken = aws.String(a.Pages.Seal(next, binding...))
-	}
-	return out, nil
+	return &DescribeImageGraphOutput{Images: append([]ImageNode{}, showNodes(list)...), NextToken: page.Next(next)}, nil
 }
 
 // showNodes is a list of nodes as the wire shows them, with all that is below them; nil for none.

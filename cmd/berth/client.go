@@ -193,7 +193,8 @@ func (c caller) refused(resp *http.Response, answer []byte) error {
 // ownOperation says of which operations each account has its own part.
 func ownOperation(target string) bool {
 	switch target[strings.IndexByte(target, '.')+1:] {
-	case "Explain", "LookUpAudit", "WhoCan", "DescribeImageGraph", "GetTagPattern", "ListImageLocks", "ListRemovedImages", "LockImage", "PutTagPattern", "RestoreImage", "UnlockImage":
+	case "Explain", "LookUpAudit", "WhoCan", "DescribeImageGraph", "GetTagPattern", "ListImageLocks", "ListRemovedImages", "LockImage", "PutTagPattern", "RestoreImage", "UnlockImage",
+		"CreateSigningProfile", "ListSigningProfiles", "DeleteSigningProfile":
 		return true
 	}
 	return false

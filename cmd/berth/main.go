@@ -16,18 +16,19 @@ type CLI struct {
 	Config kong.ConfigFlag `help:"Read flags from a YAML or JSON file: the names of flags with their values." type:"existingfile" env:"BERTH_CONFIG" placeholder:"FILE"`
 	Output string          `help:"Form of what commands print: ${enum}." enum:"text,json" default:"text" env:"BERTH_OUTPUT"`
 
-	Serve      ServeCmd      `cmd:"" help:"Serve the registry."`
-	Quickstart QuickstartCmd `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
-	Account    AccountCmd    `cmd:"" help:"Make and list accounts."`
-	Service    ServiceCmd    `cmd:"" help:"Make, list and delete service principals, and their credentials."`
-	Image      ImageCmd      `cmd:"" help:"List and show images with what belongs to them."`
-	Hosts      HostsCmd      `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
-	Login      LoginCmd      `cmd:"" help:"Sign in with the password of a user, for temporary credentials."`
-	Explain    ExplainCmd    `cmd:"" help:"Say why a request was denied or allowed, and what would allow it."`
-	WhoCan     WhoCanCmd     `cmd:"" help:"List who can do something, and through what."`
-	Audit      AuditCmd      `cmd:"" help:"Print who did what, and why it was allowed or not."`
-	Policy     PolicyCmd     `cmd:"" help:"Check policies, and ask what they decide."`
-	Version    VersionCmd    `cmd:"" help:"Print the version of this program."`
+	Serve          ServeCmd          `cmd:"" help:"Serve the registry."`
+	Quickstart     QuickstartCmd     `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
+	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
+	Service        ServiceCmd        `cmd:"" help:"Make, list and delete service principals, and their credentials."`
+	Image          ImageCmd          `cmd:"" help:"List and show images with what belongs to them."`
+	SigningProfile SigningProfileCmd `cmd:"" help:"Make, list and delete profiles whose keys sign images."`
+	Hosts          HostsCmd          `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
+	Login          LoginCmd          `cmd:"" help:"Sign in with the password of a user, for temporary credentials."`
+	Explain        ExplainCmd        `cmd:"" help:"Say why a request was denied or allowed, and what would allow it."`
+	WhoCan         WhoCanCmd         `cmd:"" help:"List who can do something, and through what."`
+	Audit          AuditCmd          `cmd:"" help:"Print who did what, and why it was allowed or not."`
+	Policy         PolicyCmd         `cmd:"" help:"Check policies, and ask what they decide."`
+	Version        VersionCmd        `cmd:"" help:"Print the version of this program."`
 }
 
 func main() {

@@ -76,3 +76,11 @@ func (s *seals) open(sealed []byte, owner string) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// Enclose hides a secret that another part keeps for its owner, such as a key that signs images: only Disclose with the same owner gives it back.
+func (d *Directory) Enclose(secret []byte, owner string) []byte { return d.seals.seal(secret, owner) }
+
+// Disclose gives back what Enclose hid. The error is no fault: what is stored is damaged, or was another owner's.
+func (d *Directory) Disclose(sealed []byte, owner string) ([]byte, error) {
+	return d.seals.open(sealed, owner)
+}
