@@ -182,7 +182,7 @@ func (o *Organizations) leave(ctx context.Context, f *Organization, id, refusal 
 			return orElse(err, violation("CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG",
 				"You can't remove an account that is a delegated administrator from the organization. Deregister it first."))
 		}
-		if err := o.end(tx, f.ID, id); err != nil {
+		if err := o.clearTarget(tx, f.ID, id); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`DELETE FROM org_account WHERE account = $1`, id)

@@ -163,7 +163,7 @@ func (o *Organizations) DescribeHandshake(ctx context.Context, id string) (*Hand
 // AcceptHandshake brings the caller's account into the organization that invited it, directly under the root. Faults: HandshakeNotFound, also for the inviter;
 // HandshakeAlreadyInState, InvalidHandshakeTransition, and HandshakeConstraintViolation with ALREADY_IN_AN_ORGANIZATION.
 func (o *Organizations) AcceptHandshake(ctx context.Context, id string) (*Handshake, error) {
-	return o.turn(ctx, "AcceptHandshake", id, handshakeAccepted, func(tx *sql.Tx, h *Handshake) error {
+	return o.settleHandshake(ctx, "AcceptHandshake", id, handshakeAccepted, func(tx *sql.Tx, h *Handshake) error {
 		if in, err := there(tx, `SELECT COUNT(*) FROM org_account WHERE account = $1`, h.Account); err != nil {
 			return err
 		} else if in {
@@ -183,17 +183,17 @@ func (o *Organizations) AcceptHandshake(ctx context.Context, id string) (*Handsh
 
 // DeclineHandshake refuses an invitation of the caller's account. Faults as those of AcceptHandshake.
 func (o *Organizations) DeclineHandshake(ctx context.Context, id string) (*Handshake, error) {
-	return o.turn(ctx, "DeclineHandshake", id, handshakeDeclined, nil)
+	return o.settleHandshake(ctx, "DeclineHandshake", id, handshakeDeclined, nil)
 }
 
 // CancelHandshake takes an invitation back, as the account that invited. Faults: HandshakeNotFound, also for the invited; HandshakeAlreadyInState,
 // InvalidHandshakeTransition.
 func (o *Organizations) CancelHandshake(ctx context.Context, id string) (*Handshake, error) {
-	return o.turn(ctx, "CancelHandshake", id, handshakeCanceled, nil)
+	return o.settleHandshake(ctx, "CancelHandshake", id, handshakeCanceled, nil)
 }
 
-// turn brings an open handshake into another state.
-func (o *Organizations) turn(ctx context.Context, action, id, state string, f func(tx *sql.Tx, h *Handshake) error) (*Handshake, error) {
+// settleHandshake brings an open handshake into another state.
+func (o *Organizations) settleHandshake(ctx context.Context, action, id, state string, f func(tx *sql.Tx, h *Handshake) error) (*Handshake, error) {
 	h, err := o.enterHandshake(ctx, action, id)
 	if err != nil {
 		return nil, err

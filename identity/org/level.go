@@ -54,8 +54,8 @@ func (o *Organizations) compile(content string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// begin hangs on a new root, unit or account what every one has while the policy types are enabled (ORG-21).
-func (o *Organizations) begin(tx *sql.Tx, organization, target string) error {
+// hangDefaults hangs on a new root, unit or account what every one has while the policy types are enabled (ORG-21).
+func (o *Organizations) hangDefaults(tx *sql.Tx, organization, target string) error {
 	for _, t := range []PolicyType{ServiceControlPolicy, ResourceControlPolicy} {
 		if _, err := tx.Exec(`INSERT INTO org_attachment (target, type, policy, organization)
 			SELECT $1, type, $2, organization FROM org_policy_type WHERE organization = $3 AND type = $4`, target, t.given(), organization, string(t)); err != nil {
@@ -65,8 +65,8 @@ func (o *Organizations) begin(tx *sql.Tx, organization, target string) error {
 	return nil
 }
 
-// end takes away what hangs on a unit that is deleted or an account that leaves: policies, tags, delegations.
-func (o *Organizations) end(tx *sql.Tx, organization, target string) error {
+// clearTarget takes away what hangs on a unit that is deleted or an account that leaves: policies, tags, delegations.
+func (o *Organizations) clearTarget(tx *sql.Tx, organization, target string) error {
 	return execAll(tx, organization, target, `DELETE FROM org_attachment WHERE organization = $1 AND target = $2`,
 		`DELETE FROM org_tag WHERE organization = $1 AND resource = $2`, `DELETE FROM org_delegation WHERE organization = $1 AND account = $2`)
 }
@@ -81,8 +81,8 @@ func execAll(tx *sql.Tx, organization, of string, statements ...string) error {
 	return nil
 }
 
-// vanish takes away all that an organization has besides its tree.
-func (o *Organizations) vanish(tx *sql.Tx, organization string) error {
+// clearOrganization takes away all that an organization has besides its tree.
+func (o *Organizations) clearOrganization(tx *sql.Tx, organization string) error {
 	for _, table := range []string{"org_policy", "org_policy_type", "org_attachment", "org_tag", "org_resource_policy", "org_service_access", "org_delegation"} {
 		if _, err := tx.Exec(`DELETE FROM `+table+` WHERE organization = $1`, organization); err != nil {
 			return err

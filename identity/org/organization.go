@@ -66,7 +66,7 @@ func (o *Organizations) CreateOrganization(ctx context.Context, features string)
 		if _, err := tx.Exec(`UPDATE org_node SET organization = $1, parent = $1, path = $2 WHERE id = $3`, f.ID, f.ID+"/"+f.Root+"/", f.Root); err != nil {
 			return err
 		}
-		if err := o.begin(tx, f.ID, f.Root); err != nil {
+		if err := o.hangDefaults(tx, f.ID, f.Root); err != nil {
 			return err
 		}
 		return o.join(tx, f, f.Management, joinedInvited)
@@ -86,7 +86,7 @@ func (o *Organizations) join(tx *sql.Tx, f *Organization, account, method string
 	if err := o.directory.EnsureServiceLinkedRole(tx, account, iam.OrganizationsService); err != nil {
 		return err
 	}
-	if err := o.begin(tx, f.ID, account); err != nil {
+	if err := o.hangDefaults(tx, f.ID, account); err != nil {
 		return err
 	}
 	return tx.Changed(o.epoch, account)
@@ -112,7 +112,7 @@ func (o *Organizations) DeleteOrganization(ctx context.Context) error {
 				return fault.New(fault.OrganizationNotEmpty, "To delete an organization you must first remove all member accounts (except the master).")
 			}
 		}
-		if err := o.vanish(tx, f.ID); err != nil {
+		if err := o.clearOrganization(tx, f.ID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`UPDATE org_handshake SET state = $1 WHERE organization = $2 AND state = $3`, handshakeCanceled, f.ID, handshakeOpen); err != nil {

@@ -23,23 +23,6 @@ const (
 	mostDepth = 5    // below the root
 )
 
-// Roots returns the organization's one root (ORG-11). Faults: OrganizationsNotInUse.
-func (o *Organizations) Roots(ctx context.Context) ([]Root, error) {
-	f, err := o.enter(ctx, access{action: "ListRoots", by: readers})
-	if err != nil {
-		return nil, err
-	}
-	var r *Root
-	err = o.db.View(ctx, func(tx *sql.Tx) error {
-		r, err = f.root(tx)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return []Root{*r}, nil
-}
-
 // pathOf is the path of a root or unit of the organization; missing if there is none.
 func (f *Organization) pathOf(tx *sql.Tx, id string, missing *fault.Error) (string, error) {
 	var path string
@@ -105,7 +88,7 @@ func (o *Organizations) CreateUnit(ctx context.Context, parent, name string, tag
 		if err := putTags(tx, f.ID, u.ID, tags); err != nil {
 			return err
 		}
-		return o.begin(tx, f.ID, u.ID)
+		return o.hangDefaults(tx, f.ID, u.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -176,7 +159,7 @@ func (o *Organizations) DeleteUnit(ctx context.Context, id string) error {
 				return fault.New(fault.OrganizationalUnitNotEmpty, "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, and try the operation again.")
 			}
 		}
-		if err := o.end(tx, f.ID, id); err != nil {
+		if err := o.clearTarget(tx, f.ID, id); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`DELETE FROM org_node WHERE id = $1`, id)
