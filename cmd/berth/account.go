@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,9 +56,7 @@ func (c *AccountCreateCmd) Run(ctx context.Context, cli *CLI) error {
 	saved := server.WriteProfile(file, profile, server.Profile{AccessKeyID: key.ID, SecretAccessKey: key.Secret, Region: c.region(ctx)})
 	if cli.Output == "json" {
 		told := struct{ AccountId, Name, Administrator, AccessKeyId, SecretAccessKey, Profile string }{account, c.Name, c.Administrator, key.ID, key.Secret, profile} //nolint:revive,staticcheck // named as AWS names them
-		text, err := json.MarshalIndent(told, "", "    ")
-		fmt.Println(string(text))
-		return errors.Join(err, saved)
+		return errors.Join(printJSON(told), saved)
 	}
 	if saved != nil { // the key is told nowhere else, and never again
 		fmt.Printf("Account %s was made, but its key could not be saved. Access key id: %s; secret access key: %s\n", account, key.ID, key.Secret)
@@ -128,23 +125,12 @@ type account struct {
 
 // accounts asks the running server, page by page.
 func (t *Target) accounts(ctx context.Context) ([]account, error) {
-	all, next := []account{}, ""
-	for {
-		var page struct {
-			Accounts  []account
-			NextToken string
-		}
-		err := t.call(ctx, "ListAccounts", struct {
-			NextToken  string `json:"nextToken,omitempty"`
-			MaxResults int    `json:"maxResults"`
-		}{next, 1000}, &page)
-		if err != nil {
-			return nil, err
-		}
-		if all, next = append(all, page.Accounts...), page.NextToken; next == "" {
-			return all, nil
-		}
-	}
+	all := []account{}
+	err := pages(ctx, t, "ListAccounts", map[string]any{"maxResults": 1000}, func(page struct{ Accounts []account }) error {
+		all = append(all, page.Accounts...)
+		return nil
+	})
+	return all, err
 }
 
 // Run lists the accounts of the running server.
@@ -154,7 +140,7 @@ func (c *AccountListCmd) Run(ctx context.Context, cli *CLI) error {
 		return err
 	}
 	if cli.Output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(map[string][]account{"accounts": list})
+		return printJSON(map[string][]account{"accounts": list})
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, a := range list {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -33,6 +34,12 @@ type Target struct {
 	Endpoint string `help:"URL of a running server (default: http://127.0.0.1:5050)." env:"AWS_ENDPOINT_URL" placeholder:"URL"`
 }
 
+// localEndpoint is where a server listens that was told nothing else.
+const localEndpoint = "http://127.0.0.1:5050"
+
+// url is the server that the command speaks to.
+func (t *Target) url() string { return cmp.Or(t.Endpoint, localEndpoint) }
+
 // credentials is the shared credentials file that the caller uses: the one that AWS names, or the data folder's.
 func (t *Target) credentials() string {
 	if file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"); file != "" {
@@ -50,6 +57,34 @@ func (t *Target) call(ctx context.Context, operation string, in, out any) error 
 	return who.call(ctx, operation, in, out)
 }
 
+// pages runs an operation that lists on the running server, with in as its input, and calls each with every page of its answer.
+func pages[T any](ctx context.Context, t *Target, operation string, in map[string]any, each func(T) error) error {
+	who, err := t.caller(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		var answer json.RawMessage
+		if err := who.call(ctx, operation, in, &answer); err != nil {
+			return err
+		}
+		var page T
+		var next struct{ NextToken string }
+		if err := errors.Join(json.Unmarshal(answer, &page), json.Unmarshal(answer, &next)); err != nil {
+			return unreadable(err)
+		}
+		if err := each(page); err != nil || next.NextToken == "" {
+			return err
+		}
+		in["nextToken"] = next.NextToken
+	}
+}
+
+func unreadable(err error) error { return fmt.Errorf("the server's answer cannot be read: %w", err) }
+
+// printJSON is what --output json prints: one line.
+func printJSON(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
+
 // caller finds the caller's credentials where every AWS client looks for them, but not in the metadata of a cloud's machine, which would only keep him waiting.
 func (t *Target) caller(ctx context.Context) (caller, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{t.credentials()}), config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
@@ -64,14 +99,7 @@ func (t *Target) caller(ctx context.Context) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	c := caller{t.Endpoint, key, cfg.Region, client}
-	if c.endpoint == "" {
-		c.endpoint = "http://127.0.0.1:5050"
-	}
-	if c.region == "" {
-		c.region = "us-east-1"
-	}
-	return c, nil
+	return caller{t.url(), key, cmp.Or(cfg.Region, "us-east-1"), client}, nil
 }
 
 // region is the one that the caller works in: that of the environment, or of the caller's profile, which the first start wrote with a region that is served.
@@ -124,7 +152,7 @@ func (c caller) call(ctx context.Context, operation string, in, out any) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.endpoint, "/")+"/", bytes.NewReader(body))
 	if err != nil || req.URL.Host == "" {
-		return fmt.Errorf("--endpoint: %q is not the URL of a server, such as http://127.0.0.1:5050", c.endpoint)
+		return fmt.Errorf("--endpoint: %q is not the URL of a server, such as %s", c.endpoint, localEndpoint)
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("User-Agent", "berth")

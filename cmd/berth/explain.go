@@ -36,23 +36,17 @@ func (c *ExplainCmd) Run(ctx context.Context, cli *CLI) error {
 	if err != nil {
 		return err
 	}
-	var out struct {
-		Explanation json.RawMessage `json:"explanation"`
-	}
+	var out struct{ Explanation string }
 	if err := c.call(ctx, "Explain", in, &out); err != nil {
 		return err
 	}
-	var text string
-	if err := json.Unmarshal(out.Explanation, &text); err != nil {
-		return fmt.Errorf("the server's answer cannot be read: %w", err)
-	}
 	if cli.Output == "json" {
-		fmt.Println(text)
+		fmt.Println(out.Explanation)
 		return nil
 	}
 	var e iam.Explanation
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return fmt.Errorf("the server's answer cannot be read: %w", err)
+	if err := json.Unmarshal([]byte(out.Explanation), &e); err != nil {
+		return unreadable(err)
 	}
 	writeExplanation(os.Stdout, &e, colors(os.Stdout))
 	return nil

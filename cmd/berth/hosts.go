@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 
 	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/lang/arn"
@@ -52,7 +50,7 @@ func (c *HostsCmd) Run(ctx context.Context, cli *CLI) error {
 		list = names.Hosts(c.Account)
 	}
 	if cli.Output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(list)
+		return printJSON(list)
 	}
 	kind := "A"
 	if c.Address.Is6() {

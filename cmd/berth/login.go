@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -71,18 +70,11 @@ func (c *LoginCmd) Run(ctx context.Context, cli *CLI) error {
 	}
 	ends := time.Unix(int64(k.Expiration), 0)
 	if cli.Output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(struct{ Arn, Profile, CredentialsFile, Expiration string }{got.Arn, profile, file, ends.UTC().Format(time.RFC3339)})
+		return printJSON(struct{ Arn, Profile, CredentialsFile, Expiration string }{got.Arn, profile, file, ends.UTC().Format(time.RFC3339)})
 	}
 	fmt.Printf("Signed in as %s until %s. To go on:\n\n", got.Arn, ends.Format("15:04 on 2 January"))
 	fmt.Printf("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_PROFILE=%s AWS_ENDPOINT_URL=%s\n  aws sts get-caller-identity\n", quote(file), quote(profile), quote(c.url()))
 	return nil
-}
-
-func (c *LoginCmd) url() string {
-	if c.Endpoint == "" {
-		return "http://127.0.0.1:5050"
-	}
-	return c.Endpoint
 }
 
 // loginFile is the credentials file that the caller's tools read: the one that AWS names, that of the data folder if there is one here, or the one in the

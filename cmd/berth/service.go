@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -35,12 +34,6 @@ func (k *serviceKey) tell(cli *CLI, service, how string) error {
 	return nil
 }
 
-func printJSON(v any) error {
-	text, err := json.MarshalIndent(v, "", "    ")
-	fmt.Println(string(text))
-	return err
-}
-
 // ServiceCreateCmd is `berth service create`.
 type ServiceCreateCmd struct {
 	Target
@@ -67,22 +60,15 @@ func (c *ServiceListCmd) Run(ctx context.Context, cli *CLI) error {
 		AccessKeys []serviceKey `json:"accessKeys"`
 	}
 	list := []service{}
-	for in := (map[string]any{}); ; {
-		var out struct {
-			Services  []service
-			NextToken string
-		}
-		if err := c.call(ctx, "ListServices", in, &out); err != nil {
-			return err
-		}
-		list = append(list, out.Services...)
-		if out.NextToken == "" {
-			break
-		}
-		in["nextToken"] = out.NextToken
+	err := pages(ctx, &c.Target, "ListServices", map[string]any{}, func(page struct{ Services []service }) error {
+		list = append(list, page.Services...)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if cli.Output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(map[string][]service{"services": list})
+		return printJSON(map[string][]service{"services": list})
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, s := range list {

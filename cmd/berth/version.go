@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 )
@@ -31,7 +29,7 @@ func (*VersionCmd) Run(cli *CLI) error {
 		Platform  string `json:"platform"`
 	}{cmp.Or(info.Main.Version, "(devel)"), set["vcs.revision"], set["vcs.time"], set["vcs.modified"] == "true", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 	if cli.Output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(v)
+		return printJSON(v)
 	}
 	_, err := fmt.Printf("berth %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
 	return err

@@ -25,38 +25,32 @@ that owns the resource, or in the first one.`
 // Run prints each as it is found.
 func (c *WhoCanCmd) Run(ctx context.Context, cli *CLI) error {
 	in := map[string]any{"action": c.Action, "resource": c.Resource}
-	for {
-		var out struct {
-			Grantees  []string `json:"grantees"`
-			NextToken string   `json:"nextToken"`
-		}
-		if err := c.call(ctx, "WhoCan", in, &out); err != nil {
-			return err
-		}
-		for _, text := range out.Grantees {
+	return pages(ctx, &c.Target, "WhoCan", in, func(page struct{ Grantees []string }) error {
+		for _, text := range page.Grantees {
 			if cli.Output == "json" {
 				fmt.Println(text)
 				continue
 			}
 			var g iam.Grantee
 			if err := json.Unmarshal([]byte(text), &g); err != nil {
-				return fmt.Errorf("the server's answer cannot be read: %w", err)
+				return unreadable(err)
 			}
-			through := layerName(g.Through.Layer, "")
-			switch {
-			case g.Through.Statement >= 0:
-				through += ", " + statementOf(g.Through.Policy, g.Through.PolicyARN, g.Through.Statement, g.Through.Sid)
-			case g.Type == "root":
-				through = "root user: needs no policy"
-			}
-			fmt.Printf("%-8s %s\n         through %s\n", g.Type, g.ARN, through)
-			for _, condition := range g.Conditions {
-				fmt.Printf("         %s\n", condition)
-			}
+			writeGrantee(&g)
 		}
-		if out.NextToken == "" {
-			return nil
-		}
-		in["nextToken"] = out.NextToken
+		return nil
+	})
+}
+
+func writeGrantee(g *iam.Grantee) {
+	through := layerName(g.Through.Layer, "")
+	switch {
+	case g.Through.Statement >= 0:
+		through += ", " + statementOf(g.Through.Policy, g.Through.PolicyARN, g.Through.Statement, g.Through.Sid)
+	case g.Type == "root":
+		through = "root user: needs no policy"
+	}
+	fmt.Printf("%-8s %s\n         through %s\n", g.Type, g.ARN, through)
+	for _, condition := range g.Conditions {
+		fmt.Printf("         %s\n", condition)
 	}
 }
