@@ -17,9 +17,6 @@ const (
 	bodyFirst = 64 << 10 // bytes: room for a body before anything of it has come
 	// bodyUnsigned is how many bytes a call without a signature may have: a token of 20,000 characters and a session policy, both escaped (STS-10).
 	bodyUnsigned = 128 << 10
-	// mostTokens and mostPasswords are how many calls without a signature are served at a time, by what proves who calls. Anybody may ask for the check of a token,
-	// which may have to wait for its issuer, or of a password, which takes memory: neither must keep the other out.
-	mostTokens, mostPasswords = 256, 16
 )
 
 // aws answers a call of the AWS APIs, whichever service it is for: that is told by X-Amz-Target or Action and by the signature's scope, not by the host (API-2).
@@ -136,17 +133,12 @@ func (f *Front) serveUnsigned(x *exchange, r *http.Request, service *awswire.Ser
 			return err
 		}
 	}
-	places := f.tokens
-	if service.Model().SigningName == "berth" {
-		places = f.passwords
-	}
-	select { // only now, with the body here: who sends slowly must not keep others out
-	case places <- struct{}{}:
-		defer func() { <-places }()
-	default:
+	done, ok := service.Admit() // only now, with the body here: who sends slowly must not keep others out
+	if !ok {
 		f.note(x)
 		return fault.New(fault.Throttled, "Rate exceeded")
 	}
+	defer done()
 	return f.perform(x, r, service, op, body)
 }
 
@@ -207,17 +199,16 @@ func (f *Front) service(c awswire.Call, s *sigv4.Signature) *awswire.Service {
 
 // checkScope compares what was signed for with what is called (API-19, API-20).
 func (f *Front) checkScope(x *exchange, service *awswire.Service, s *sigv4.Signature) error {
-	name := service.Model().SigningName
 	served := f.Names.Serves
-	if name == "iam" || name == "sts" || name == "organizations" {
+	switch service.Reach() {
+	case awswire.Global:
 		// IAM and Organizations are global and sign for us-east-1, whatever regions this cell serves (ORG-1); so does the global endpoint of STS (STS-1). But a
 		// client that is told an endpoint, as by AWS_ENDPOINT_URL, signs for the region that it works in, also for these.
 		served = func(region string) bool { return region == "us-east-1" || f.Names.Serves(region) }
+	case awswire.Regionless:
+		served = func(string) bool { return true }
 	}
-	if name == "berth" {
-		served = func(string) bool { return true } // the operator's service is of the installation, not of a region
-	}
-	return s.CheckScope(served, name, x.begin)
+	return s.CheckScope(served, service.Model().SigningName, x.begin)
 }
 
 // verify proves that whose key it is signed (API-12 to API-22).

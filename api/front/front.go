@@ -48,14 +48,11 @@ type Front struct {
 	IdleBody time.Duration
 
 	keys *sigv4.Keys
-	// One place for each call without a signature that is served.
-	tokens, passwords chan struct{}
 }
 
 // Open prepares f for serving.
 func (f *Front) Open() {
 	f.keys = sigv4.NewKeys(4096)
-	f.tokens, f.passwords = make(chan struct{}, mostTokens), make(chan struct{}, mostPasswords)
 	if f.Now == nil {
 		f.Now = time.Now
 	}

@@ -23,5 +23,5 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions(), awswire.Remark("policyDocumentType", language.RemarkUnwritable))
+	return awswire.Bind(model, a, exceptions(), awswire.Reaches(awswire.Global), awswire.Remark("policyDocumentType", language.RemarkUnwritable))
 }

@@ -27,13 +27,16 @@ type API struct {
 	Pages *awswire.Pages
 }
 
+// mostPasswords is how many passwords are checked at a time: anybody may ask for it, and each takes memory.
+const mostPasswords = 16
+
 // Service binds a to the service model.
 func Service(a *API) (*awswire.Service, error) {
 	model, err := awswire.Load("berth")
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions())
+	return awswire.Bind(model, a, exceptions(), awswire.Reaches(awswire.Regionless), awswire.UnsignedAtOnce(mostPasswords))
 }
 
 // authorize asks for an action of the operator's.

@@ -22,5 +22,5 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions())
+	return awswire.Bind(model, a, exceptions(), awswire.Reaches(awswire.Global))
 }

@@ -18,13 +18,17 @@ import (
 // API answers the operations of STS. Its exported methods are operations and nothing else.
 type API struct{ Directory *iam.Directory }
 
+// mostTokens is how many tokens of identity providers are checked at a time: anybody may ask for it, and it may have to wait for the provider.
+const mostTokens = 256
+
 // Service binds a to the service model, so that the front door can dispatch to it. It fails when a method and the model do not fit each other.
 func Service(a *API) (*awswire.Service, error) {
 	model, err := awswire.Load("sts")
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions(), awswire.Remark("sessionPolicyDocumentType", policy.RemarkUnwritable), awswire.Remark("unrestrictedSessionPolicyDocumentType", policy.RemarkUnwritable))
+	return awswire.Bind(model, a, exceptions(), awswire.Reaches(awswire.Global), awswire.UnsignedAtOnce(mostTokens),
+		awswire.Remark("sessionPolicyDocumentType", policy.RemarkUnwritable), awswire.Remark("unrestrictedSessionPolicyDocumentType", policy.RemarkUnwritable))
 }
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }

@@ -19,7 +19,9 @@ type Service struct {
 	operations map[string]*Operation
 	errors     map[fault.Code]wireError
 	internal   wireError
-	buffers    sync.Pool // *[]byte, what answers are written into
+	reach      Reach
+	unsigned   chan struct{} // one place for each call without a signature that is served
+	buffers    sync.Pool     // *[]byte, what answers are written into
 }
 
 // Operation is one operation of a service.
@@ -47,6 +49,8 @@ type Option func(*binding)
 type binding struct {
 	unchecked map[string][]string
 	remarks   map[string]func(text, value string) string
+	reach     Reach
+	unsigned  int
 }
 
 // Remark lets the caller add to what is said of a value of one of the model's shapes that does not match its pattern: to "Member must satisfy regular expression pattern", where and how. remark
@@ -54,6 +58,24 @@ type binding struct {
 func Remark(shape string, remark func(text, value string) string) Option {
 	return func(b *binding) { b.remarks[shape] = remark }
 }
+
+// Reach says for which regions calls of a service may be signed.
+type Reach uint8
+
+const (
+	// Regional is for the regions that are served (API-19).
+	Regional Reach = iota
+	// Global is for these and for us-east-1, whether it is served or not (ORG-1, STS-1).
+	Global
+	// Regionless is for any: the service is not of a region.
+	Regionless
+)
+
+// Reaches gives a service another reach than Regional.
+func Reaches(r Reach) Option { return func(b *binding) { b.reach = r } }
+
+// UnsignedAtOnce lets so many calls without a signature be served at a time. A service with operations that need none must have it.
+func UnsignedAtOnce(n int) Option { return func(b *binding) { b.unsigned = n } }
 
 // Unchecked takes input members out of the model's validation, because the operation judges them itself: BatchGetImage answers a bad digest in its failures (API-56). A path is the
 // operation followed by members, lists not counted: "BatchGetImage.imageIds.imageDigest". Bind fails for a path that is not in the model.
@@ -85,6 +107,7 @@ func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) 
 		return nil, err
 	}
 	s := newService(m, errors)
+	s.reach, s.unsigned = b.reach, make(chan struct{}, b.unsigned)
 	for name, op := range m.operations {
 		s.operations[name] = &Operation{Name: name, BodyLimit: 1 << 20, Unsigned: op.unsigned, model: m, resultWrapper: op.resultWrapper, remarks: b.remarks}
 	}
@@ -120,6 +143,9 @@ func Bind(m *Model, api any, errors Table, options ...Option) (*Service, error) 
 		}
 		if err := op.serve(m.operations[name], method, plans); err != nil {
 			return nil, fmt.Errorf("awswire: %s.%s: %w", m.Service, name, err)
+		}
+		if op.Unsigned && b.unsigned == 0 {
+			return nil, fmt.Errorf("awswire: %s.%s needs no signature, and nothing says how many such calls are served at a time", m.Service, name)
 		}
 	}
 	return s, nil
@@ -176,6 +202,19 @@ func (op *Operation) serve(m operationModel, method reflect.Value, plans compile
 
 // Model returns what the service was bound from.
 func (s *Service) Model() *Model { return s.model }
+
+// Reach says for which regions its calls may be signed.
+func (s *Service) Reach() Reach { return s.reach }
+
+// Admit takes a place for a call without a signature, for the time until done is called. ok is false when all places are taken.
+func (s *Service) Admit() (done func(), ok bool) {
+	select {
+	case s.unsigned <- struct{}{}:
+		return func() { <-s.unsigned }, true
+	default:
+		return nil, false
+	}
+}
 
 // Operation finds an operation by its name in the model, served or not.
 func (s *Service) Operation(name string) (*Operation, bool) {
