@@ -169,9 +169,22 @@ func TestConditionKeys(t *testing.T) {
 	if can(`{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`) {
 		t.Error("a resource tag set aws:SourceIp")
 	}
-	// H85: a variable is text, whatever it holds.
-	_, err := w.dir.CreateUser(root, iam.NewUser{Name: "a.b+c=d@e"})
-	w.ok(err)
+}
+
+// H85: what a policy variable brings is text: a "*" opens nothing that is not called "*", and a value with a slash no other's folder.
+func TestVariablesAreText_H85(t *testing.T) {
+	w := newWorld(t, sqltest.SQLite(t))
+	key := w.user(customer, "ann", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:BatchGetImage","Resource":"arn:aws:ecr:*:*:repository/${aws:UserAgent}/app"}}`)
+	for value, want := range map[string]string{"*": "", "**": "", "?lue": "", "blue": "blue", "blue/green": "blue/green", "blue/*": "", "${*}": "", "../blue": ""} {
+		for _, folder := range []string{"blue", "blue/green", "red"} {
+			ctx := w.call(key.ID, "")
+			iam.From(ctx).UserAgent = value // tags may not hold a "*"; what a client says of itself may
+			err := w.dir.Authorize(ctx, "ecr:BatchGetImage", &iam.Resource{ARN: "arn:aws:ecr:us-east-2:" + customer + ":repository/" + folder + "/app", Account: customer})
+			if (err == nil) != (folder == want) {
+				t.Errorf("%q and the folder %s: %v", value, folder, err)
+			}
+		}
+	}
 }
 
 // API-28, house rule: a decision that allows allocates nothing.
