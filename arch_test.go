@@ -318,10 +318,11 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"ExpireUploads": "the sweep removes what nobody owns any more",
 		"ExpireEvents":  "the sweep removes what was delivered or has waited too long",
 		"ForgetRemoved": "the sweep removes what was deleted, when its time is over",
+		"MoveLayers":    "it moves bytes from one store to another, which nobody sees",
 		"RemoveDeleted": "the sweep removes what is deleted already",
 		"SigningTasks":  "it was decided at the push, for the pusher, what is signed",
 	}
-	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true, "equip": true}
+	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true, "equip": true, "finishActivations": true}
 	found := 0
 	for _, s := range sources(t) {
 		if s.test || s.dir != "registry" {
@@ -334,7 +335,7 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 			}
 			body := string(s.text[s.set.Position(f.Body.Pos()).Offset:s.set.Position(f.Body.End()).Offset])
 			if strings.Contains(body, "&Repo{") && !makers[f.Name.Name] {
-				t.Errorf("%s: %s makes a Repo; only open, OpenImages and CreateRepository do, after they have authorised, and equip for a worker that does what a push has decided", s.at(f.Pos()), f.Name.Name)
+				t.Errorf("%s: %s makes a Repo; only open, OpenImages and CreateRepository do, after they have authorised, and equip and finishActivations for workers that do what a request has decided", s.at(f.Pos()), f.Name.Name)
 			}
 			if receiver(f) != "Registry" || !f.Name.IsExported() {
 				continue

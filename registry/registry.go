@@ -117,7 +117,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 			return nil, err
 		}
 		if away {
-			return nil, errors.New("layers of archived images are in another store, which has to be named too")
+			return nil, errors.New("layers of archived images are in another store, which has to be named with --archive-blobs")
 		}
 	}
 	if o.Now == nil {

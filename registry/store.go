@@ -1,6 +1,17 @@
 package registry
 
-import "github.com/berth-registry/berth/storage/blob"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
 
 // store is where objects are: the archive's store, or the one for all others.
 func (g *Registry) store(archive bool) blob.Store {
@@ -8,4 +19,237 @@ func (g *Registry) store(archive bool) blob.Store {
 		return g.archive
 	}
 	return g.blobs
+}
+
+const (
+	// moveLease is how long a worker may take to copy one blob before another one does it again.
+	moveLease = 6 * time.Hour
+	// deadFor is how long an object stays after its row points elsewhere: longer than a URL to it works, and than a node believes what it remembers.
+	deadFor = 2 * time.Hour
+	// atOnce is how many images or objects one look takes.
+	atOnce = 200
+)
+
+// errOvertaken says that another worker has taken over the copying of a blob.
+var errOvertaken = errors.New("another worker copies this layer")
+
+// move is one blob that belongs into the other store.
+type move struct {
+	blob     int64
+	digest   oci.Digest
+	size     int64
+	from, to blob.Key
+	archive  bool // to is a key of the archive's store
+}
+
+// MoveLayers brings the layers that only archived images of the whole cell use into the archive's store, and those that others use back from there, makes images that were
+// waiting for them active, and deletes what nobody can be reading any more. It answers how many layers it moved. Several nodes may do it at once. Without an archive's store
+// there is nothing to do.
+//
+// The copy is durable before the row points to it, and the old object is deleted long after: a crash anywhere costs a copy that is deleted later, and loses nothing.
+func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
+	if g.archive == nil {
+		return 0, nil
+	}
+	for {
+		m, more, err := g.nextMove(ctx)
+		if err != nil {
+			return moved, err
+		}
+		if !more {
+			break
+		}
+		if m == nil {
+			continue
+		}
+		switch err := g.move(ctx, m); {
+		case errors.Is(err, errOvertaken):
+		case err != nil:
+			return moved, fmt.Errorf("layer %s: %w", m.digest, err)
+		default:
+			moved++
+		}
+	}
+	if err := g.finishActivations(ctx); err != nil {
+		return moved, err
+	}
+	return moved, g.deleteDead(ctx)
+}
+
+// nextMove takes a blob that is to be looked at. The answer is nil for one that is where it belongs; more is false if there is none.
+func (g *Registry) nextMove(ctx context.Context) (m *move, more bool, err error) {
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		m, more = nil, false
+		now := g.now()
+		var id int64
+		var left blob.Key
+		var leftArchive bool
+		err := tx.Row(`UPDATE blob_review SET due = $1 WHERE blob_id = (SELECT blob_id FROM blob_review WHERE due <= $2 ORDER BY due, blob_id LIMIT 1) AND due <= $2
+			RETURNING blob_id, key, archive`, sql.Args(sql.Micros(now.Add(moveLease)), sql.Micros(now)), &id, &left, &leftArchive)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		more = true
+		if left != "" { // of a worker that did not come to its end
+			if err := g.bury(tx, left, leftArchive); err != nil {
+				return err
+			}
+		}
+		one := &move{blob: id}
+		var away bool
+		if err := tx.Row(`SELECT digest, size, key, archived FROM blob WHERE id = $1`, sql.Args(id), &one.digest, &one.size, &one.from, &away); err != nil {
+			return err
+		}
+		if one.archive, err = g.belongs(tx, id, away); err != nil {
+			return err
+		}
+		if one.archive == away || one.from == "" {
+			_, err := tx.Exec(`DELETE FROM blob_review WHERE blob_id = $1`, id)
+			return err
+		}
+		one.to = blob.Key(uuid.NewString())
+		m = one
+		_, err = tx.Exec(`UPDATE blob_review SET key = $1, archive = $2 WHERE blob_id = $3`, one.to, one.archive, id)
+		return err
+	})
+	return m, more, err
+}
+
+// belongs reports whether a blob belongs into the archive's store. One that no image uses stays where it is.
+func (g *Registry) belongs(tx *sql.Tx, id int64, away bool) (bool, error) {
+	const used = `SELECT EXISTS (SELECT 1 FROM layer l JOIN manifest_ref f ON f.repository_id = l.repository_id AND f.child = l.digest AND f.kind IN ('config', 'layer')
+		JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.parent WHERE l.blob_id = $1 AND m.status `
+	var active, archived bool
+	if err := tx.Row(used+`<> 'ARCHIVED')`, sql.Args(id), &active); err != nil || active {
+		return false, err
+	}
+	err := tx.Row(used+`= 'ARCHIVED')`, sql.Args(id), &archived)
+	return archived || away, err
+}
+
+// move copies the bytes and points the row to the copy.
+func (g *Registry) move(ctx context.Context, m *move) error {
+	from, to := g.store(!m.archive), g.store(m.archive)
+	content, err := from.Open(ctx, m.from, m.size)
+	if err != nil {
+		return err
+	}
+	u := &blob.Upload{ID: string(m.to)}
+	err = to.Append(ctx, u, content)
+	err = errors.Join(err, content.Close())
+	if err != nil {
+		return err
+	}
+	if is, err := u.Digest(); err != nil || is != m.digest {
+		return errors.Join(err, fmt.Errorf("the bytes at %s have the digest %s", m.from, is))
+	}
+	if err := to.Commit(ctx, u); err != nil {
+		return err
+	}
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`DELETE FROM blob_review WHERE blob_id = $1 AND key = $2`, m.blob, m.to)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errOvertaken
+		}
+		belongs, err := g.belongs(tx, m.blob, !m.archive)
+		if err != nil {
+			return err
+		}
+		if belongs == m.archive {
+			if n, err = tx.Exec(`UPDATE blob SET key = $1, archived = $2 WHERE id = $3 AND key = $4`, m.to, m.archive, m.blob, m.from); err != nil {
+				return err
+			}
+			if n > 0 {
+				return errors.Join(g.bury(tx, m.from, !m.archive), tx.Changed(g.contents.dropped, ""))
+			}
+		}
+		return g.bury(tx, m.to, m.archive) // its images changed meanwhile, or its bytes were replaced
+	})
+	if errors.Is(err, errOvertaken) {
+		return errors.Join(err, to.Delete(context.WithoutCancel(ctx), m.to))
+	}
+	return err
+}
+
+// bury notes an object that no row leads to any more.
+func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool) error {
+	_, err := tx.Exec(`INSERT INTO dead_object (key, archive, since) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`, key, archive, sql.Micros(g.now()))
+	return err
+}
+
+// deleteDead deletes the objects that nobody can be reading any more.
+func (g *Registry) deleteDead(ctx context.Context) error {
+	type dead struct {
+		key     blob.Key
+		archive bool
+	}
+	var list []dead
+	err := g.db.Rows(ctx, `SELECT key, archive FROM dead_object WHERE since <= $1 ORDER BY since LIMIT $2`, sql.Args(sql.Micros(g.now().Add(-deadFor)), atOnce), func(row sql.Scanner) error {
+		var d dead
+		err := row.Scan(&d.key, &d.archive)
+		list = append(list, d)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if err := g.store(d.archive).Delete(ctx, d.key); err != nil {
+			return err
+		}
+		err := g.db.Write(ctx, func(tx *sql.Tx) error {
+			_, err := tx.Exec(`DELETE FROM dead_object WHERE key = $1`, d.key)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishActivations makes images active whose layers are all back: first what an index lists, then the index.
+func (g *Registry) finishActivations(ctx context.Context) error {
+	for {
+		type waiting struct {
+			repository int64
+			digest     oci.Digest
+		}
+		var list []waiting
+		err := g.db.Rows(ctx, `SELECT m.repository_id, m.digest FROM manifest m WHERE m.status = 'ACTIVATING'
+			AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN layer l ON l.repository_id = f.repository_id AND l.digest = f.child JOIN blob b ON b.id = l.blob_id
+				WHERE f.repository_id = m.repository_id AND f.parent = m.digest AND f.kind IN ('config', 'layer') AND b.archived)
+			AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN manifest c ON c.repository_id = f.repository_id AND c.digest = f.child
+				WHERE f.repository_id = m.repository_id AND f.parent = m.digest AND f.kind = 'manifest' AND c.status = 'ACTIVATING')
+			LIMIT $1`, sql.Args(atOnce), func(row sql.Scanner) error {
+			var w waiting
+			err := row.Scan(&w.repository, &w.digest)
+			list = append(list, w)
+			return err
+		})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, w := range list {
+			err := g.db.Write(ctx, func(tx *sql.Tx) error {
+				repo, err := g.scanRepository(func(dest ...any) error {
+					return tx.Row(selectRepository+` WHERE id = $1`, sql.Args(w.repository), dest...)
+				})
+				if err != nil {
+					return err
+				}
+				r := &Repo{Repository: repo, g: g}
+				return errors.Join(r.activated(tx, w.digest), r.usersChanged(tx, w.digest))
+			})
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+	}
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Database
 	Blobs string `help:"Where layers are: a folder, or s3://bucket/prefix?endpoint=…; under the data folder unless given." env:"BERTH_BLOBS" placeholder:"URL"`
 
+	ArchiveBlobs string `help:"Where the layers go that only archived images use: a folder or bucket as of --blobs, such as a cheaper one. Without it they stay where they are." env:"BERTH_ARCHIVE_BLOBS" placeholder:"URL"`
+
 	KeepRemoved time.Duration `help:"For how long deleted and expired images can be brought back with berth image restore; 0 is not at all (default: ${default})." default:"168h" env:"BERTH_KEEP_REMOVED" placeholder:"DURATION"`
 
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text" env:"BERTH_LOG_FORMAT"`

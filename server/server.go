@@ -125,6 +125,12 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if err != nil {
 		return nil, err
 	}
+	var archive blob.Store
+	if c.ArchiveBlobs != "" {
+		if archive, err = blob.Open(ctx, c.ArchiveBlobs); err != nil {
+			return nil, fmt.Errorf("--archive-blobs: %w", err)
+		}
+	}
 	tokens, err := c.verifier(o.Now)
 	if err != nil {
 		return nil, err
@@ -136,7 +142,7 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if s.orgs, err = org.Open(ctx, db, log, s.identity, org.Options{Now: o.Now}); err != nil {
 		return nil, err
 	}
-	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved}); err != nil {
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved, Archive: archive}); err != nil {
 		return nil, err
 	}
 	s.onClose(s.registry.Close)
