@@ -339,7 +339,7 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		"account": vendor, "userName": "administrator", "password": "a guess",
 		"signingConfiguration": map[string]any{"rules": []string{}},
-		"subjectId":            map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "reason": "x", "tagPattern": ".*",
+		"subjectId":            map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "image": "1", "reason": "x", "tagPattern": ".*",
 		"action": "ecr:BatchGetImage", "resource": "arn:aws:ecr:" + region + ":" + vendor + ":repository/" + name, "principal": "arn:aws:iam::" + vendor + ":user/there",
 	}
 	// Those of Organizations, which write them with capitals.
