@@ -341,7 +341,8 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 				continue
 			}
 			found++
-			asks := strings.Contains(body, "g.open(") || strings.Contains(body, "g.Open(") || strings.Contains(body, "g.who.Authorize(") || strings.Contains(body, "g.who.AuthorizeImage(") || strings.Contains(body, "g.authorize(")
+			asks := slices.ContainsFunc([]string{"g.open(", "g.Open(", "g.OpenImages(", "g.CreateRepository(", "g.authorize(", "g.who.Authorize(", "g.who.AuthorizeImage("},
+				func(call string) bool { return strings.Contains(body, call) })
 			if reason, known := asksNobody[f.Name.Name]; !asks && !known {
 				t.Errorf("%s: Registry.%s asks nobody whether the caller may; open the repository, or authorise the action", s.at(f.Pos()), f.Name.Name)
 			} else if asks && known {

@@ -28,6 +28,10 @@ const (
 	RepositoryPolicyNotFound     Code = "RepositoryPolicyNotFound"
 	RegistryPolicyNotFound       Code = "RegistryPolicyNotFound"
 	SigningConfigurationNotFound Code = "SigningConfigurationNotFound"
+	TemplateNotFound             Code = "TemplateNotFound"      // a repository creation template (REP-25)
+	TemplateAlreadyExists        Code = "TemplateAlreadyExists" // for the same prefix (REP-25)
+	ExclusionNotFound            Code = "ExclusionNotFound"     // from pull times (API-77)
+	ExclusionAlreadyExists       Code = "ExclusionAlreadyExists"
 	InvalidTagParameter          Code = "InvalidTagParameter" // a resource tag (not an image tag) is malformed (API-37)
 	TooManyTags                  Code = "TooManyTags"
 	EncryptionKeyUnusable        Code = "EncryptionKeyUnusable" // KmsException (API-36)
@@ -154,7 +158,7 @@ func (g Group) codes() []Code {
 	case Repositories:
 		return []Code{
 			NameInvalid, RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound, SigningConfigurationNotFound,
-			InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
+			TemplateNotFound, TemplateAlreadyExists, ExclusionNotFound, ExclusionAlreadyExists, InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
 		}
 	case Images:
 		return []Code{

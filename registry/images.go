@@ -22,6 +22,7 @@ type Image struct {
 	Size              int64    // bytes: config and layers; of an index, its largest child
 	PushedAt          time.Time
 	LastPull          time.Time // zero: never
+	LastPuller        string    // ARN of who pulled it then; "" of a pull that nobody noted whose it was
 	MediaType         string
 	ArtifactMediaType string
 	Subject           oci.Digest
@@ -68,12 +69,12 @@ func (f ImageFilter) where(args []any) (string, []any) {
 }
 
 const selectImage = `SELECT m.digest, m.image_size, m.pushed_at, m.last_pull, m.media_type, m.artifact_media_type, m.subject,
-	m.status, m.archived_at, m.activated_at FROM manifest m WHERE m.repository_id = $1`
+	m.status, m.archived_at, m.activated_at, m.last_puller FROM manifest m WHERE m.repository_id = $1`
 
 func scanImage(row sql.Scanner) (Image, error) {
 	var i Image
 	var pushed, pulled, archived, activated int64
-	err := row.Scan(&i.Digest, &i.Size, &pushed, &pulled, &i.MediaType, &i.ArtifactMediaType, &i.Subject, &i.Status, &archived, &activated)
+	err := row.Scan(&i.Digest, &i.Size, &pushed, &pulled, &i.MediaType, &i.ArtifactMediaType, &i.Subject, &i.Status, &archived, &activated, &i.LastPuller)
 	i.PushedAt, i.LastPull, i.ArchivedAt, i.ActivatedAt = sql.Time(pushed), sometime(pulled), sometime(archived), sometime(activated)
 	return i, err
 }

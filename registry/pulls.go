@@ -29,8 +29,10 @@ type pull struct {
 	digest     oci.Digest
 }
 
+// pulled says when an image was last pulled, and by whom: the zero time if only by those whose pulls are not recorded.
 type pulled struct {
 	last  time.Time
+	by    string
 	times int
 }
 
@@ -40,13 +42,17 @@ func newPulls(db *sql.DB, report func(Ref, int)) *pulls {
 	return p
 }
 
-// Pulled notes a pull of the image. It never fails and never waits for the database.
+// Pulled notes a pull of the image, unless the caller is one whose pulls are not recorded (API-54). It never fails and never waits for the database.
 func (r *Repo) Pulled(m *Manifest) {
 	p := r.g.pulls
 	p.mu.Lock()
 	key := pull{r.Repository, m.Digest}
-	was := p.pending[key]
-	p.pending[key] = pulled{r.call.Time, was.times + 1}
+	now := p.pending[key]
+	now.times++
+	if who := r.call.Principal; r.rules.recordsPulls(who) {
+		now.last, now.by = r.call.Time, who.ARN
+	}
+	p.pending[key] = now
 	p.mu.Unlock()
 }
 
@@ -91,7 +97,12 @@ func (p *pulls) flush() {
 	for some := range slices.Chunk(keys, pullsAtOnce) {
 		err := p.db.Write(context.Background(), func(tx *sql.Tx) error {
 			for _, key := range some {
-				if _, err := tx.Exec(`UPDATE manifest SET last_pull = $1 WHERE repository_id = $2 AND digest = $3 AND last_pull < $1`, sql.Micros(batch[key].last), key.repository.ID, key.digest); err != nil {
+				v := batch[key]
+				if v.last.IsZero() {
+					continue
+				}
+				if _, err := tx.Exec(`UPDATE manifest SET last_pull = $1, last_puller = $2 WHERE repository_id = $3 AND digest = $4 AND last_pull < $1`,
+					sql.Micros(v.last), v.by, key.repository.ID, key.digest); err != nil {
 					return err
 				}
 			}
@@ -115,7 +126,7 @@ func (p *pulls) again(keys []pull, batch map[pull]pulled) {
 	defer p.mu.Unlock()
 	for _, key := range keys {
 		if _, later := p.pending[key]; !later && len(p.pending) < pullsAtMost {
-			p.pending[key] = pulled{last: batch[key].last}
+			p.pending[key] = pulled{last: batch[key].last, by: batch[key].by}
 		}
 	}
 }

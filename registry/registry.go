@@ -135,7 +135,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		repository: db.Epoch("repository"),
 		rules: otter.Must(&otter.Options[scope, cachedRules]{
 			MaximumWeight: 16 << 20,
-			Weigher:       func(_ scope, c cachedRules) uint32 { return uint32(500 + 8*len(c.rules.policy)) },
+			Weigher:       func(_ scope, c cachedRules) uint32 { return c.rules.size() },
 		}),
 		registry: db.Epoch("registry"),
 		contents: newContents(db, o.ContentBytes),

@@ -19,6 +19,8 @@ type NewRepository struct {
 	ScanOnPush bool
 	Encryption Encryption
 	Tags       []Tag
+
+	policy, lifecycle string // of a template: checked, with principals as unique ids
 }
 
 // CreateRepository makes a repository (API-34..38). It needs ecr:CreateRepository on the repository to be, and ecr:TagResource too when it carries tags.
@@ -67,10 +69,10 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 			return err
 		}
 		repo.ID, err = tx.InsertNew(repo.CreatedAt, func(id int64) (int64, error) {
-			return tx.Exec(`INSERT INTO repository (id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, tags)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+			return tx.Exec(`INSERT INTO repository (id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, tags, policy)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULLIF($12, '')) ON CONFLICT DO NOTHING`,
 				id, ref.Account, ref.Region, ref.Name, sql.Micros(repo.CreatedAt), n.Mutability.Mode, toJSON(n.Mutability.Exclusions), n.ScanOnPush,
-				n.Encryption.Type, n.Encryption.KMSKey, toJSON(tags))
+				n.Encryption.Type, n.Encryption.KMSKey, toJSON(tags), n.policy)
 		})
 		if err != nil {
 			return err

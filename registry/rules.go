@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/berth-registry/berth/identity/iam"
@@ -17,6 +18,9 @@ type rules struct {
 	attached *policy.Attached // the same for decisions; nil without
 	settings map[string]string
 	signing  []SigningRule
+
+	templates []Template // by prefix
+	excluded  []string   // ARNs of those whose pulls are not recorded, in order
 }
 
 // scope is a registry: of one account in one region (API-27).
@@ -61,12 +65,34 @@ func readRules(tx *sql.Tx, account, region string) (*rules, error) {
 	if r.signing, err = readSigning(tx, account, region); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
+	if r.templates, err = readTemplates(tx, account, region); err != nil {
+		return nil, err
+	}
+	err = tx.Rows(`SELECT principal FROM pull_exclusion WHERE account = $1 AND region = $2`, sql.Args(account, region), func(row sql.Scanner) error {
+		var principal string
+		err := row.Scan(&principal)
+		r.excluded = append(r.excluded, principal)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(r.excluded) // by bytes, which no database promises
 	return r, tx.Rows(`SELECT name, value FROM account_setting WHERE account = $1 AND region = $2`, sql.Args(account, region), func(row sql.Scanner) error {
 		var name, value string
 		err := row.Scan(&name, &value)
 		r.settings[name] = value
 		return err
 	})
+}
+
+// size is about how many bytes the rules take in memory.
+func (r *rules) size() uint32 {
+	n := 500 + 8*len(r.policy) // it is there as text and as tables
+	for i := range r.templates {
+		n += 1000 + len(r.templates[i].Policy) + len(r.templates[i].Lifecycle)
+	}
+	return uint32(n)
 }
 
 // setting is an account setting (API-49).

@@ -244,7 +244,9 @@ var exceptions = map[string]string{
 // own are operations that have no parameter by which somebody else's things could be named: an administrator of another account gets what is of that account.
 var own = map[string]bool{"GetAuthorizationToken": true, "DescribeRegistry": true, "GetAccountSetting": true, "PutAccountSetting": true,
 	"PutRegistryPolicy": true, "GetRegistryPolicy": true, "DeleteRegistryPolicy": true,
-	"PutSigningConfiguration": true, "GetSigningConfiguration": true, "DeleteSigningConfiguration": true}
+	"PutSigningConfiguration": true, "GetSigningConfiguration": true, "DeleteSigningConfiguration": true,
+	"CreateRepositoryCreationTemplate": true, "DescribeRepositoryCreationTemplates": true, "UpdateRepositoryCreationTemplate": true, "DeleteRepositoryCreationTemplate": true,
+	"RegisterPullTimeUpdateExclusion": true, "DeregisterPullTimeUpdateExclusion": true, "ListPullTimeUpdateExclusions": true}
 
 // ofOwn are the operator's operations that each account may have for what is its own: its calls and what it owns.
 var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true, "CreateSigningProfile": true, "ListSigningProfiles": true, "DeleteSigningProfile": true}

@@ -65,7 +65,7 @@ func (d *Door) putManifest(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.openImage(x, "ecr:PutImage", reference)
+	repo, err := d.Registry.OpenImageToPush(x.r.Context(), x.ref(x.name), reference)
 	if err != nil {
 		return err
 	}

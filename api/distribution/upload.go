@@ -24,7 +24,7 @@ func (d *Door) startUpload(x *exchange) error {
 	if q.Has("digest") && x.r.ContentLength != 0 {
 		return d.putBlob(x, q)
 	}
-	repo, err := d.open(x, "ecr:InitiateLayerUpload")
+	repo, err := d.Registry.OpenToPush(x.r.Context(), x.ref(x.name), "ecr:InitiateLayerUpload")
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (d *Door) putBlob(x *exchange, q url.Values) error {
 	if err != nil {
 		return err
 	}
-	repo, err := d.open(x, "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
+	repo, err := d.Registry.OpenToPush(x.r.Context(), x.ref(x.name), "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
 	if err != nil {
 		return err
 	}

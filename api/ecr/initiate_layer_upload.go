@@ -12,7 +12,7 @@ const partSize = 10 << 20
 
 // InitiateLayerUpload begins the upload of a layer (API-60). Its faults are RepositoryNotFound and LimitExceeded, when too many uploads are open (H29).
 func (a *API) InitiateLayerUpload(ctx context.Context, in *ecr.InitiateLayerUploadInput) (*ecr.InitiateLayerUploadOutput, error) {
-	r, err := a.open(ctx, in.RegistryId, in.RepositoryName, "ecr:InitiateLayerUpload")
+	r, err := a.Registry.OpenToPush(ctx, reference(ctx, in.RegistryId, in.RepositoryName), "ecr:InitiateLayerUpload")
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (a *API) PutImage(ctx context.Context, in *ecr.PutImageInput) (*ecr.PutImag
 		// A digest of an algorithm that is not computed here cannot be the manifest's, and the registry says so.
 		put.Digest = oci.Digest(*in.ImageDigest)
 	}
-	r, err := a.openImages(ctx, in.RegistryId, in.RepositoryName, "ecr:PutImage", registry.Reference{Tag: put.Tag, Digest: put.Digest})
+	r, err := a.Registry.OpenImageToPush(ctx, reference(ctx, in.RegistryId, in.RepositoryName), registry.Reference{Tag: put.Tag, Digest: put.Digest})
 	if err != nil {
 		return nil, err
 	}
