@@ -28,11 +28,11 @@ func (a *API) DescribeRepositoryCreationTemplates(ctx context.Context, in *ecr.D
 	last := ""
 	for i := range list {
 		prefix := bare(list[i].Prefix)
-		if prefix <= p.after || len(in.Prefixes) > 0 && !slices.ContainsFunc(in.Prefixes, func(s string) bool { return bare(s) == prefix }) {
+		if prefix <= p.After || len(in.Prefixes) > 0 && !slices.ContainsFunc(in.Prefixes, func(s string) bool { return bare(s) == prefix }) {
 			continue
 		}
 		if len(out.RepositoryCreationTemplates) == p.limit {
-			out.NextToken = a.next(p, last)
+			out.NextToken = p.Next(last)
 			break
 		}
 		out.RepositoryCreationTemplates = append(out.RepositoryCreationTemplates, *showTemplate(&list[i]))

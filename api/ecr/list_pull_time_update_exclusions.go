@@ -21,11 +21,11 @@ func (a *API) ListPullTimeUpdateExclusions(ctx context.Context, in *ecr.ListPull
 	}
 	out := &ecr.ListPullTimeUpdateExclusionsOutput{PullTimeUpdateExclusions: []string{}}
 	for _, arn := range list {
-		if arn <= p.after {
+		if arn <= p.After {
 			continue
 		}
 		if n := len(out.PullTimeUpdateExclusions); n == p.limit {
-			out.NextToken = a.next(p, out.PullTimeUpdateExclusions[n-1])
+			out.NextToken = p.Next(out.PullTimeUpdateExclusions[n-1])
 			break
 		}
 		out.PullTimeUpdateExclusions = append(out.PullTimeUpdateExclusions, arn)

@@ -80,6 +80,20 @@ func TestWebIdentity(t *testing.T) {
 	script(t, "web-identity", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// A vendor opens its whole registry to a customer.
+func TestRegistryPolicy(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "registry-policy", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// A team pushes to repositories that nobody made.
+func TestCreateOnPush(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "create-on-push", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 // Somebody is refused, and finds out why.
 func TestExplain(t *testing.T) {
 	t.Parallel()
