@@ -21,6 +21,9 @@ type ImageNode struct {
 	// Children are what an index lists, but for attestations, which are Referrers of what they are about. Referrers have this image as their subject, or are
 	// kept for it under the tags of older tools.
 	Children, Referrers []*ImageNode
+	// LastPuller is the ARN of who pulled it last; "" if that is not known. Locks are those on the image and on its tags.
+	LastPuller string
+	Locks      []Lock
 	// More says of a root that there is more below it than is told.
 	More bool
 }
@@ -204,6 +207,21 @@ func (g *graphs) load(level []*ImageNode) ([]*ImageNode, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := g.locks(at, digests, tags); err != nil {
+		return nil, err
+	}
+	err = g.each(digests, `SELECT digest, last_puller FROM manifest WHERE repository_id = $1 AND last_puller <> '' AND digest IN `, ``, func(row sql.Scanner) error {
+		var d oci.Digest
+		var who string
+		err := row.Scan(&d, &who)
+		for _, n := range at[d] {
+			n.LastPuller = who
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	// Annotations say more of the purpose than the type does; they are not worth much memory.
 	err = g.each(digests, `SELECT digest, artifact_type, CASE WHEN length(annotations) < 65536 THEN annotations ELSE 'null' END FROM manifest
 		WHERE repository_id = $1 AND subject <> '' AND digest IN `, ``, func(row sql.Scanner) error {
@@ -223,6 +241,30 @@ func (g *graphs) load(level []*ImageNode) ([]*ImageNode, error) {
 		return nil
 	})
 	return slices.DeleteFunc(level, func(n *ImageNode) bool { return !there[n.Digest] }), err
+}
+
+// locks finds what keeps the images of a level, or one of their tags.
+func (g *graphs) locks(at map[oci.Digest][]*ImageNode, digests []oci.Digest, tags map[oci.Digest][]string) error {
+	of := map[string]oci.Digest{}
+	var targets []oci.Digest // and tags, which are text as digests are
+	for _, d := range digests {
+		of[string(d)] = d
+		targets = append(targets, d)
+		for _, tag := range tags[d] {
+			of[tag] = d
+			targets = append(targets, oci.Digest(tag))
+		}
+	}
+	return g.each(targets, `SELECT target, reason, locked_by, locked_at FROM image_lock WHERE repository_id = $1 AND target IN `, ` ORDER BY target`, func(row sql.Scanner) error {
+		var l Lock
+		var locked int64
+		err := row.Scan(&l.Target, &l.Reason, &l.By, &locked)
+		l.At = sql.Time(locked)
+		for _, n := range at[of[l.Target]] {
+			n.Locks = append(n.Locks, l)
+		}
+		return err
+	})
 }
 
 // isContainer reports whether the image is one of a container, or an index.

@@ -78,7 +78,21 @@ func TestGraph(t *testing.T) {
 				t.Errorf("%v: %s %+v", ref, got, n.Image)
 			}
 		}
-		n, err := r.Graph(w.Context(), registry.Reference{Digest: amd})
+		_, err := r.LockImage(w.Context(), registry.Reference{Tag: "1.0"}, "in production")
+		w.ok(err)
+		_, err = r.LockImage(w.Context(), registry.Reference{Digest: arm}, "under examination")
+		w.ok(err)
+		n, err := r.Graph(w.Context(), registry.Reference{Tag: "latest"})
+		w.ok(err)
+		if len(n.Locks) != 1 || n.Locks[0].Target != "1.0" || n.Locks[0].Reason != "in production" || n.Locks[0].At.IsZero() {
+			t.Errorf("locks of the index: %v", n.Locks)
+		}
+		for _, c := range n.Children {
+			if locked := len(c.Locks) == 1 && c.Locks[0].Reason == "under examination"; locked != (c.Digest == arm) {
+				t.Errorf("locks of %s: %v", names[c.Digest], c.Locks)
+			}
+		}
+		n, err = r.Graph(w.Context(), registry.Reference{Digest: amd})
 		w.ok(err)
 		if got := draw(names, n); got != "amd{sbom:sbom}" {
 			t.Error(got)

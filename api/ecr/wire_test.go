@@ -121,3 +121,36 @@ func TestUnservedOperations(t *testing.T) {
 	_, err := c.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: aws.String("app")})
 	refused(t, err, "UnknownOperationException", "berth does not serve the operation GetLifecyclePolicy of ecr yet…")
 }
+
+// A call is routed by its signature's scope and its target, by whatever name of an endpoint it comes: those that SDKs build, of AWS or of this installation,
+// and that of --endpoint-url.
+func TestEndpoints_API2(t *testing.T) {
+	b := start(t)
+	b.root(t, vendor, region).repository(t, "app")
+	key := b.rootKey(t, vendor)
+	for _, host := range []string{
+		"api.ecr.us-east-2.amazonaws.com", "ecr.us-east-2.amazonaws.com", "api.ecr-fips.us-east-2.amazonaws.com", "ecr-fips.us-east-2.amazonaws.com",
+		"ecr.us-east-2.api.aws", "ecr-fips.us-east-2.api.aws", "api.ecr.us-east-2.registry.example", b.Host,
+	} {
+		r, err := http.NewRequest(http.MethodPost, b.URL+"/", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		r.Header.Set("X-Amz-Target", prefix+"DescribeRepositories")
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		sum := sha256.Sum256([]byte("{}"))
+		if err := v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r, hex.EncodeToString(sum[:]), "ecr", region, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != 200 || !strings.Contains(string(text), `"repositoryName":"app"`) {
+			t.Errorf("%s: %s %s %v", host, answer.Status, text, err)
+		}
+	}
+}

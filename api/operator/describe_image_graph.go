@@ -41,7 +41,9 @@ type ImageNode struct {
 	SizeInBytes       *int64
 	PushedAt          *time.Time
 	LastPulledAt      *time.Time
+	LastPulledBy      *string
 	Status            *string
+	Locks             []string // each as people read it: what is locked, by whom, since when and why
 	Children          []ImageNode
 	Referrers         []ImageNode
 	More              *bool
@@ -102,6 +104,10 @@ func showNodes(list []*registry.ImageNode) []ImageNode {
 		}
 		if !n.LastPull.IsZero() {
 			out[i].LastPulledAt = &n.LastPull
+		}
+		out[i].LastPulledBy = orNil(n.LastPuller)
+		for k := range n.Locks {
+			out[i].Locks = append(out[i].Locks, n.Locks[k].String())
 		}
 		if n.More {
 			out[i].More = &n.More

@@ -55,7 +55,9 @@ type imageNode struct {
 	SizeInBytes       int64       `json:"sizeInBytes"`
 	PushedAt          float64     `json:"pushedAt"`
 	LastPulledAt      float64     `json:"lastPulledAt,omitempty"`
+	LastPulledBy      string      `json:"lastPulledBy,omitempty"`
 	Status            string      `json:"status"`
+	Locks             []string    `json:"locks,omitempty"`
 	Children          []imageNode `json:"children,omitempty"`
 	Referrers         []imageNode `json:"referrers,omitempty"`
 	More              bool        `json:"more,omitempty"`
@@ -130,7 +132,10 @@ func (c *ImageShowCmd) Run(ctx context.Context, cli *CLI) error {
 		return json.NewEncoder(os.Stdout).Encode(n)
 	}
 	fmt.Printf("%s\n  tags    %s\n  type    %s\n  size    %s\n  pushed  %s\n  pulled  %s\n  status  %s\n", n.Digest, cmp.Or(strings.Join(n.Tags, ", "), "none"),
-		strings.TrimSpace(n.MediaType+" "+n.ArtifactMediaType), size(n.SizeInBytes), moment(n.PushedAt), moment(n.LastPulledAt), strings.ToLower(n.Status))
+		strings.TrimSpace(n.MediaType+" "+n.ArtifactMediaType), size(n.SizeInBytes), moment(n.PushedAt), n.pulled(), strings.ToLower(n.Status))
+	for _, lock := range n.Locks {
+		fmt.Println("  locked ", lock)
+	}
 	n.tree("")
 	if n.More {
 		fmt.Println("and more, which is not shown")
@@ -158,7 +163,10 @@ func (n *imageNode) tree(indent string) {
 			line += "  " + strings.ToLower(b.Status)
 		}
 		if b.Purpose == "" {
-			line += "  pulled " + moment(b.LastPulledAt)
+			line += "  pulled " + b.pulled()
+		}
+		if len(b.Locks) > 0 {
+			line += "  locked"
 		}
 		fmt.Println(indent + branch + line)
 		b.tree(indent + further)
@@ -173,6 +181,9 @@ func (n *imageNode) summary() string {
 	}
 	if n.Status != active {
 		parts = append(parts, strings.ToLower(n.Status))
+	}
+	if len(n.Locks) > 0 {
+		parts = append(parts, "locked")
 	}
 	counts := map[string]int{}
 	var walk func(n *imageNode)
@@ -197,6 +208,14 @@ func (n *imageNode) summary() string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// pulled is when it was last pulled, and by whom if that is known.
+func (n *imageNode) pulled() string {
+	if n.LastPulledBy == "" {
+		return moment(n.LastPulledAt)
+	}
+	return moment(n.LastPulledAt) + " by " + n.LastPulledBy
 }
 
 // short is as much of the digest as people compare.
