@@ -76,6 +76,8 @@ type Options struct {
 type Limits struct {
 	// Uploads is how many uploads one principal may have open; 0 is 10,000.
 	Uploads int
+	// Repositories is how many repositories an account may have in a region; 0 is 100,000.
+	Repositories int64
 	// Images is how many images a repository may hold; 0 is 100,000.
 	Images int64
 	// ImageTags is how many tags an image may have; 0 is 1,000.
@@ -85,6 +87,9 @@ type Limits struct {
 func (l Limits) orDefault() Limits {
 	if l.Uploads == 0 {
 		l.Uploads = 10_000
+	}
+	if l.Repositories == 0 {
+		l.Repositories = 100_000
 	}
 	if l.Images == 0 {
 		l.Images = 100_000

@@ -24,7 +24,8 @@ type NewRepository struct {
 }
 
 // CreateRepository makes a repository (API-34..38). It needs ecr:CreateRepository on the repository to be, and ecr:TagResource too when it carries tags.
-// The faults are NameInvalid, InvalidParameter, InvalidTagParameter, TooManyTags, EncryptionKeyUnusable, AccessDenied and RepositoryAlreadyExists.
+// The faults are NameInvalid, InvalidParameter, InvalidTagParameter, TooManyTags, EncryptionKeyUnusable, AccessDenied, LimitExceeded (API-79) and
+// RepositoryAlreadyExists.
 func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepository) (*Repo, error) {
 	if err := oci.CheckRepository(ref.Name); err != nil {
 		return nil, err
@@ -57,6 +58,14 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 			return nil, err
 		}
 		call.Audit.Action = "ecr:CreateRepository"
+	}
+	var last string
+	err = g.db.Row(ctx, `SELECT name FROM repository WHERE account = $1 AND region = $2 ORDER BY name LIMIT 1 OFFSET $3`, sql.Args(ref.Account, ref.Region, g.limits.Repositories-1), &last)
+	if err == nil {
+		return nil, fault.New(fault.LimitExceeded, "The registry with id '%s' has %d repositories, which is the limit", ref.Account, g.limits.Repositories)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
 	}
 	repo := &Repository{Ref: ref, CreatedAt: g.now().UTC(), Mutability: n.Mutability, ScanOnPush: n.ScanOnPush, Encryption: n.Encryption, Tags: tags, rules: rules}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {

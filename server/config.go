@@ -40,6 +40,7 @@ type Config struct {
 	ChunkCreated bool `name:"chunk-created" help:"Answer an uploaded chunk of a layer with 201, as AWS does, and not with the 202 of the OCI specification." env:"BERTH_CHUNK_CREATED"`
 
 	Providers
+	Limits
 
 	Account     string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
@@ -88,7 +89,7 @@ func (c *Config) Validate() error {
 	if err := c.Names.Validate(); err != nil {
 		return err
 	}
-	if err := c.Providers.Validate(); err != nil {
+	if err := errors.Join(c.Providers.Validate(), c.Limits.Validate()); err != nil {
 		return err
 	}
 	if c.KeepRemoved < 0 {

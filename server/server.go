@@ -102,11 +102,15 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	rates, err := c.Limits.front(services)
+	if err != nil {
+		return nil, err
+	}
 	s.ready = db.Ping
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
 		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.ready, c.MetricsFrom, metrics},
-		Audit: log, AccessLog: o.Log, Metrics: measured, TrustedProxies: c.TrustedProxy, Now: o.Now,
+		Audit: log, AccessLog: o.Log, Metrics: measured, Rates: rates, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()
 	s.handler = f
@@ -142,7 +146,11 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if s.orgs, err = org.Open(ctx, db, log, s.identity, org.Options{Now: o.Now}); err != nil {
 		return nil, err
 	}
-	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved, Archive: archive}); err != nil {
+	quotas, err := c.quotas()
+	if err != nil {
+		return nil, err
+	}
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved, Archive: archive, Limits: quotas}); err != nil {
 		return nil, err
 	}
 	s.onClose(s.registry.Close)

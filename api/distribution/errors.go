@@ -77,6 +77,12 @@ func answerOf(code fault.Code) (a answer, ok bool) {
 	return answer{}, false
 }
 
+// Throttled is the Detail of fault.Throttled: which operation of the API was called too often, as what the request counts (HTTP-31).
+type Throttled struct {
+	Operation string  `json:"operation"`
+	PerSecond float64 `json:"perSecond"` // how often it may be called by an account in a region
+}
+
 // Interrupted is the error of an answer that had begun: the client has seen a status and cannot be told more than that the connection ends.
 type Interrupted struct{ Err error }
 
@@ -134,7 +140,12 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, requestID str
 	default:
 		body.Message = f.Message
 	}
-	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
+	if known {
+		if t, ok := f.Detail.(Throttled); ok {
+			body.Detail = t
+		}
+	}
+	if h["Retry-After"] == nil && (a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests) {
 		h["Retry-After"] = []string{"1"}
 	}
 	var out bytes.Buffer

@@ -104,6 +104,9 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if notServed != nil {
 		return service, notServed
 	}
+	if err := f.throttle(x, x.operation); err != nil {
+		return service, err
+	}
 	return service, f.perform(x, r, service, op, body)
 }
 

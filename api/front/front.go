@@ -41,7 +41,9 @@ type Front struct {
 	// AccessLog takes one line for each request; nil for none.
 	AccessLog *slog.Logger
 	Metrics   *Metrics
-	Now       func() time.Time
+	// Rates bound how often operations are called; nil bounds none.
+	Rates *Rates
+	Now   func() time.Time
 	// TrustedProxies are the networks of proxies whose word on where a request comes from is believed (H16); none by default.
 	TrustedProxies []netip.Prefix
 	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.

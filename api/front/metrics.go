@@ -17,6 +17,8 @@ type Metrics struct {
 	sent     prometheus.Counter
 	received prometheus.Counter
 	pulls    *prometheus.CounterVec
+	// throttled counts by the operation whose rate was exceeded: of container clients too, as what their requests count as.
+	throttled *prometheus.CounterVec
 
 	mu    sync.RWMutex
 	known map[outcome]observed
@@ -39,12 +41,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_requests_total", Help: "Requests answered."}, []string{"operation", "status", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "berth_request_seconds", Help: "Time from a request's headers to the end of its answer.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}}, []string{"operation"}),
-		sent:     prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_sent_bytes_total", Help: "Bytes of answers' bodies."}),
-		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_received_bytes_total", Help: "Bytes of requests' bodies."}),
-		pulls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_pulls_total", Help: "Pulls of manifests by GET."}, []string{"account", "region", "repository"}),
-		known:    map[outcome]observed{},
+		sent:      prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_sent_bytes_total", Help: "Bytes of answers' bodies."}),
+		received:  prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_received_bytes_total", Help: "Bytes of requests' bodies."}),
+		pulls:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_pulls_total", Help: "Pulls of manifests by GET."}, []string{"account", "region", "repository"}),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_throttled_total", Help: "Calls refused because their account's rate was exceeded."}, []string{"operation"}),
+		known:     map[outcome]observed{},
 	}
-	r.MustRegister(m.requests, m.seconds, m.sent, m.received, m.pulls)
+	r.MustRegister(m.requests, m.seconds, m.sent, m.received, m.pulls, m.throttled)
 	return m
 }
 

@@ -64,6 +64,10 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 		return where
 	}
 	x.call.Region = at.region
+	if err := f.throttle(x, operationOf(x.operation)); err != nil {
+		x.call.Audit.Owner = at.account
+		return err
+	}
 	return f.Distribution.Serve(&x.response, r, distribution.Target{Account: at.account, Region: at.region, Prefix: at.prefix, Path: rest})
 }
 

@@ -1,0 +1,142 @@
+package server_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/smithy-go"
+
+	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/server"
+)
+
+// API-80, HTTP-31: over its rate a call is refused by AWS's name for it, with the time after which another is taken and the operation that it counted as; for that
+// account, region and operation only, and until the time has come.
+func TestRates(t *testing.T) {
+	var ahead atomic.Int64
+	ahead.Store(int64(time.Second))
+	start := time.Now()
+	clock := func() time.Time { return start.Add(time.Duration(ahead.Load())) } // it stands, until the test moves it
+	s := berthtest.StartWith(t, server.Options{Now: clock}, func(c *server.Config) {
+		c.MetricsFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Rate = []string{"ecr", "BatchGetImage=2", "ecr:DescribeRepositories=0.5"}
+	})
+	vendor, other := s.Account(t, vendor), s.Account(t, "555666777888")
+	describe := func(a *berthtest.Account, region string) error {
+		_, err := a.ECR(region).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{}, func(o *ecr.Options) { o.Retryer = aws.NopRetryer{} })
+		return err
+	}
+	if err := describe(vendor, region); err != nil {
+		t.Fatal(err)
+	}
+	err := describe(vendor, region)
+	var e smithy.APIError
+	if !errors.As(err, &e) || e.ErrorCode() != "ThrottlingException" || e.ErrorMessage() != "Rate exceeded" {
+		t.Fatalf("over the rate: %v", err)
+	}
+	for who, err := range map[string]error{"another region": describe(vendor, "us-east-1"), "another account": describe(other, region)} {
+		if err != nil {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	ahead.Add(int64(2 * time.Second))
+	if err := describe(vendor, region); err != nil {
+		t.Errorf("after its time: %v", err)
+	}
+
+	if _, err := vendor.ECR(region).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")}); err != nil {
+		t.Fatal(err)
+	}
+	login := vendor.Login(t, region)
+	image := berthtest.NewImage([]byte("a layer"))
+	s.Push(t, login, there, "1", image)
+	get := func() *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v2/"+there+"/manifests/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", login)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	ahead.Add(int64(time.Minute))
+	for range 2 {
+		if resp := get(); resp.StatusCode != http.StatusOK {
+			t.Fatalf("within the rate: %s", resp.Status)
+		}
+	}
+	resp := get()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "1" ||
+		!strings.Contains(string(body), `{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded","detail":{"operation":"ecr:BatchGetImage","perSecond":2}}]}`) {
+		t.Errorf("over the rate: %s %v %s", resp.Status, resp.Header, body)
+	}
+	ahead.Add(int64(time.Second))
+	if resp := get(); resp.StatusCode != http.StatusOK {
+		t.Errorf("after its time: %s", resp.Status)
+	}
+	metrics, err := http.Get(s.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer metrics.Body.Close()
+	text, _ := io.ReadAll(metrics.Body)
+	for _, want := range []string{`berth_throttled_total{operation="ecr:BatchGetImage"} 1`, `berth_throttled_total{operation="ecr:DescribeRepositories"} 1`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}
+
+// What is no rate or quota is refused at the start, with what it should be.
+func TestLimitsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		limits server.Limits
+		want   string
+	}{
+		{server.Limits{Rate: []string{"PutImage"}}, `--rate: "PutImage" is not OPERATION=N`},
+		{server.Limits{Rate: []string{"PutImage=0"}}, "N above 0"},
+		{server.Limits{Rate: []string{"PutImage=NaN"}}, "N above 0"},
+		{server.Limits{Quota: []string{"layers=5"}}, `--quota: there is none for "layers"`},
+		{server.Limits{Quota: []string{"images=-1"}}, "NAME=N"},
+	} {
+		if err := c.limits.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c.limits, err)
+		}
+	}
+	_, err := server.Open(t.Context(), server.Config{
+		Folder: server.Folder{Data: t.TempDir()}, Listen: []string{"127.0.0.1:0"}, Names: server.Names{Regions: []string{region}}, Limits: server.Limits{Rate: []string{"PutImages=1"}},
+	}, server.Options{})
+	if err == nil || !strings.Contains(err.Error(), "there is no operation ecr:PutImages") {
+		t.Error(err)
+	}
+}
+
+// API-79: the repositories of a registry have a limit, of its own in each region.
+func TestQuotaOfRepositories(t *testing.T) {
+	s := berthtest.Start(t, func(c *server.Config) { c.Quota = []string{"repositories=2"} })
+	a := s.Account(t, vendor)
+	create := func(region, name string) error {
+		_, err := a.ECR(region).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
+		return err
+	}
+	if err := errors.Join(create(region, "one"), create(region, "two"), create("us-east-1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	var e smithy.APIError
+	if err := create(region, "three"); !errors.As(err, &e) || e.ErrorCode() != "LimitExceededException" || !strings.Contains(e.ErrorMessage(), "has 2 repositories, which is the limit") {
+		t.Errorf("over the limit: %v", err)
+	}
+}
