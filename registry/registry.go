@@ -348,8 +348,7 @@ func (g *Registry) changed(tx *sql.Tx, ref Ref) error {
 
 // record writes the audit record of a mutation in its transaction.
 func (g *Registry) record(tx *sql.Tx, call *iam.Call) error {
-	tx.AfterCommit(func() { call.Recorded = true })
-	return g.log.Write(tx, &call.Audit)
+	return call.Record(tx, g.log)
 }
 
 const selectRepository = `SELECT id, account, region, name, created_at, mutability, exclusions, scan_on_push, encryption, kms_key, policy, tags, tag_pattern FROM repository`

@@ -169,11 +169,8 @@ func (f *Front) note(x *exchange) {
 	if a.RequestID != "" {
 		return
 	}
-	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = x.call.Time, x.call.RequestID, x.call.AccessKeyID, x.call.Region, x.call.UserAgent
-	a.SourceIP = x.call.SourceIP.String()
-	if p := x.call.Principal; p != nil {
-		a.Principal, a.Account = p.ARN, p.Account
-	} else {
+	x.call.Describe()
+	if x.call.Principal == nil {
 		a.Decision = "Deny" // nobody signed in
 	}
 }

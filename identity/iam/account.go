@@ -71,11 +71,10 @@ func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (*Account, 
 			return err
 		}
 		key.UserName = n.Administrator
-		if c, ok := ctx.Value(callKey{}).(*Call); ok {
-			if err := d.log.Write(tx, &c.Audit); err != nil {
+		if c := callOf(ctx); c != nil {
+			if err := c.Record(tx, d.log); err != nil {
 				return err
 			}
-			tx.AfterCommit(func() { c.Recorded = true })
 		}
 		return tx.Changed(d.epoch, a.ID)
 	})

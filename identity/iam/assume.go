@@ -47,9 +47,9 @@ const (
 // and session policies all allow: a session policy can only narrow. A role that does not exist is refused like one that may not be assumed.
 // Faults: AccessDenied, Validation, MalformedPolicyDocument, PackedPolicyTooLarge, InvalidInput for tags.
 func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole, error) {
-	c := From(ctx)
-	if c.Principal == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	a, name, err := parseRoleARN(in.RoleARN)
 	if err != nil {

@@ -67,6 +67,27 @@ func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) e
 	return c.deny(why.Message(&c.request), &why)
 }
 
+// AuthorizeUnlessDenied is Authorize for what needs no Allow, but heeds a Deny. rule is why it needs none, for the audit; allowed tells whether there was an
+// Allow nevertheless.
+func (d *Directory) AuthorizeUnlessDenied(ctx context.Context, action string, r *Resource, rule string) (allowed bool, err error) {
+	err = d.Authorize(ctx, action, r)
+	if why := DecisionOf(err); why == nil || why.Explicit {
+		return err == nil, err
+	}
+	a := &From(ctx).Audit
+	a.Decision, a.Error, a.Layer, a.Policy, a.Statement, a.Rule = "Allow", "", "", "", "", rule
+	return false, nil
+}
+
+// DecisionOf is the decision that refused, for err of Authorize; nil if err is none.
+func DecisionOf(err error) *policy.Decision {
+	if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
+		why, _ := f.Detail.(*policy.Decision)
+		return why
+	}
+	return nil
+}
+
 // May is Authorize without a trace: for questions such as "could the caller still change this policy" (API-45).
 func (d *Directory) May(ctx context.Context, action string, r *Resource) bool {
 	c := *From(ctx) // the real call's notes and scratch stay as they are
@@ -77,7 +98,7 @@ func (d *Directory) May(ctx context.Context, action string, r *Resource) bool {
 // decide gathers every policy that has a say and asks the engine.
 func (d *Directory) decide(ctx context.Context, c *Call, action string, r *Resource) (policy.Decision, error) {
 	if c.Principal == nil {
-		return policy.Decision{}, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+		return policy.Decision{}, errNobody()
 	}
 	var m *member
 	if c.Principal.ID != "" {
@@ -175,16 +196,22 @@ func (d *Directory) memberships(ctx context.Context, caller, owner string) (call
 
 // describe notes who asks for what.
 func (c *Call) describe(action string, r *Resource) {
+	c.Describe()
+	a := &c.Audit
+	a.Action, a.Resource, a.Owner = action, r.ARN, r.Account
+	a.Layer, a.Policy, a.Statement, a.Rule, a.Evidence = "", "", "", "", audit.Evidence{}
+	if c.Principal != nil && a.Owner == "" {
+		a.Owner = c.Principal.Account
+	}
+}
+
+// Describe notes in the audit record who calls, when and from where.
+func (c *Call) Describe() {
 	a := &c.Audit
 	a.Time, a.RequestID, a.AccessKeyID, a.Region, a.UserAgent = c.Time, c.RequestID, c.AccessKeyID, c.Region, c.UserAgent
 	a.SourceIP = c.sourceIP()
-	a.Action, a.Resource, a.Owner = action, r.ARN, r.Account
-	a.Layer, a.Policy, a.Statement, a.Rule, a.Evidence = "", "", "", "", audit.Evidence{}
 	if p := c.Principal; p != nil {
 		a.Principal, a.Account = p.ARN, p.Account
-		if a.Owner == "" {
-			a.Owner = p.Account
-		}
 	}
 }
 

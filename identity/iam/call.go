@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/sql"
 )
 
 // Call is one request: who makes it, from where, and what the audit will say of it. The front door makes one per request and puts it into the
@@ -52,13 +54,38 @@ type callKey struct{}
 // With returns a context that carries c.
 func With(ctx context.Context, c *Call) context.Context { return context.WithValue(ctx, callKey{}, c) }
 
+// callOf is the Call of ctx; nil where nobody calls, as at the first start.
+func callOf(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
 // From returns the Call of ctx. A context without one is a mistake in the program, and panics.
 func From(ctx context.Context) *Call {
-	c, ok := ctx.Value(callKey{}).(*Call)
-	if !ok {
+	c := callOf(ctx)
+	if c == nil {
 		panic("iam: the context has no Call: the front door must put one into it")
 	}
 	return c
+}
+
+// Caller returns the Call of ctx, of somebody who signed. Fault: MissingCredentials.
+func Caller(ctx context.Context) (*Call, error) {
+	c := From(ctx)
+	if c.Principal == nil {
+		return nil, errNobody()
+	}
+	return c, nil
+}
+
+func errNobody() error {
+	return fault.New(fault.MissingCredentials, "Missing Authentication Token")
+}
+
+// Record writes the call's audit record in the transaction of the mutation that it is about; the call counts as recorded when that commits.
+func (c *Call) Record(tx *sql.Tx, log *audit.Log) error {
+	tx.AfterCommit(func() { c.Recorded = true })
+	return log.Write(tx, &c.Audit)
 }
 
 // CallerID tells the caller from everybody else, also from who had or will have the same name: the unique id of a user or of a session's role, the

@@ -14,9 +14,9 @@ type Identity struct{ ARN, UserID, Account string }
 
 // CallerIdentity says who the caller of ctx is. No policy can forbid it. A service is shown by its name, with the account that it acts for.
 func (d *Directory) CallerIdentity(ctx context.Context) (*Identity, error) {
-	c := From(ctx)
-	if c.Principal == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	c.describe("sts:GetCallerIdentity", &Resource{ARN: "*"})
 	d.noteUse(c, "sts:GetCallerIdentity")

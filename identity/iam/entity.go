@@ -236,23 +236,23 @@ func (d *Directory) lookup(ctx context.Context, account string, ref Ref) (*entit
 
 // callerAccount is the account that a caller manages: its own.
 func callerAccount(ctx context.Context) (string, error) {
-	p := From(ctx).Principal
-	if p == nil {
-		return "", fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return "", err
 	}
-	if p.Account == "" {
-		return "", From(ctx).Refuse("User: " + p.ARN + " manages no account")
+	if c.Principal.Account == "" {
+		return "", c.Refuse("User: " + c.Principal.ARN + " manages no account")
 	}
-	return p.Account, nil
+	return c.Principal.Account, nil
 }
 
 // callerUser is the user that a request means when it names none; "" means the root user.
 func (d *Directory) callerUser(ctx context.Context) (string, error) {
-	p := From(ctx).Principal
-	if p == nil {
-		return "", fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return "", err
 	}
-	switch p.Type {
+	switch p := c.Principal; p.Type {
 	case policy.Root:
 		return "", nil
 	case policy.User:
@@ -269,19 +269,15 @@ func (d *Directory) callerUser(ctx context.Context) (string, error) {
 // from then on.
 func (d *Directory) commit(ctx context.Context, account string, f func(tx *sql.Tx) error) error {
 	c := From(ctx)
-	err := d.db.Write(ctx, func(tx *sql.Tx) error {
+	return d.db.Write(ctx, func(tx *sql.Tx) error {
 		if err := f(tx); err != nil {
 			return err
 		}
 		if err := tx.Changed(d.epoch, account); err != nil {
 			return err
 		}
-		return d.log.Write(tx, &c.Audit)
+		return c.Record(tx, d.log)
 	})
-	if err == nil {
-		c.Recorded = true
-	}
-	return err
 }
 
 // count answers a query for one number.

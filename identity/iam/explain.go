@@ -129,19 +129,14 @@ func (d *Directory) asker(ctx context.Context, action string, own bool) (account
 	if account, err = callerAccount(ctx); err != nil {
 		return "", false, err
 	}
-	c := From(ctx)
-	err = d.Authorize(ctx, action, &Resource{ARN: "*", Account: account})
+	r, allowed := &Resource{ARN: "*", Account: account}, true
 	if own {
-		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
-			if why, ok := f.Detail.(*policy.Decision); ok && !why.Explicit {
-				c.Audit.Decision, c.Audit.Error = "Allow", ""
-				c.Audit.Layer, c.Audit.Policy, c.Audit.Statement, c.Audit.Rule = "", "", "", "one's own requests need no permission to be explained"
-				return account, false, nil
-			}
-		}
+		allowed, err = d.AuthorizeUnlessDenied(ctx, action, r, "one's own requests need no permission to be explained")
+	} else {
+		err = d.Authorize(ctx, action, r)
 	}
-	if err != nil {
-		return "", false, err
+	if err != nil || !allowed {
+		return account, false, err
 	}
 	first, err := d.FirstAccount(ctx)
 	if err != nil {
@@ -159,10 +154,11 @@ func notExplained(requestID string) error {
 // resource's owner, the account that manages the organization of either, or the installation's first account. Who may see which layer: see
 // docs/decisions/who-sees-which-layer.md. Faults: AccessDenied; NoSuchEntity, also for what the asker has no part in.
 func (d *Directory) Explain(ctx context.Context, logs []*audit.Log, requestID string) (*Explanation, error) {
-	me := From(ctx).Principal
-	if me == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
+	me := c.Principal
 	r, _, err := find(ctx, logs, requestID)
 	if err != nil {
 		return nil, err

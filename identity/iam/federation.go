@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 )
 
 // FederationToken says how the session of a federated user shall be (STS-9).
@@ -31,9 +30,9 @@ var federatedName = regexp.MustCompile(`^[\w+=,.@-]{2,32}$`)
 // allow; without a session policy it may do only what resource-based policies give to it by its own ARN or its user's. It falls with the access key that
 // asked for it. Faults: AccessDenied, also for a caller that is a session; Validation; MalformedPolicyDocument; PackedPolicyTooLarge; InvalidInput for tags.
 func (d *Directory) FederationToken(ctx context.Context, in FederationToken) (*FederatedUser, error) {
-	c := From(ctx)
-	if c.Principal == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if !federatedName.MatchString(in.Name) {
 		return nil, invalidValue(in.Name, "name", `Member must satisfy regular expression pattern: [\w+=,.@-]* and have length between 2 and 32`)

@@ -204,9 +204,9 @@ func (d *Directory) DeleteLoginProfile(ctx context.Context, userName string) err
 // old passwords count as failed sign-ins. Faults: InvalidUserType for who is no user, NoSuchEntity without a login profile, AccessDenied for a wrong old
 // password, Throttled, PasswordPolicyViolation.
 func (d *Directory) ChangePassword(ctx context.Context, old, new string) error {
-	c := From(ctx)
-	if c.Principal == nil {
-		return fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := Caller(ctx)
+	if err != nil {
+		return err
 	}
 	if c.Principal.Type != policy.User {
 		return fault.New(fault.InvalidUserType, "Only IAM Users can change their own password")
@@ -239,12 +239,14 @@ func (d *Directory) ChangePassword(ctx context.Context, old, new string) error {
 	if err != nil {
 		return err
 	}
-	if denied := d.Authorize(ctx, "iam:ChangePassword", &Resource{ARN: e.arn(), Tags: tags}); denied != nil {
-		decision, ok := detail(denied)
-		if !ok || decision.Explicit || !rules.AllowUsersToChange {
-			return denied
-		}
-		c.Audit.Decision, c.Audit.Error, c.Audit.Layer, c.Audit.Rule = "Allow", "", "", "the password policy of the account lets its users change their own passwords"
+	r := &Resource{ARN: e.arn(), Tags: tags}
+	if rules.AllowUsersToChange {
+		_, err = d.AuthorizeUnlessDenied(ctx, "iam:ChangePassword", r, "the password policy of the account lets its users change their own passwords")
+	} else {
+		err = d.Authorize(ctx, "iam:ChangePassword", r)
+	}
+	if err != nil {
+		return err
 	}
 	if missing != nil {
 		return missing
@@ -272,16 +274,6 @@ func (d *Directory) ChangePassword(ctx context.Context, old, new string) error {
 		}
 		return d.setPassword(tx, l, hash, false)
 	})
-}
-
-// detail is the decision behind a refusal.
-func detail(err error) (*policy.Decision, bool) {
-	f := fault.As(err)
-	if f == nil || f.Code != fault.AccessDenied {
-		return nil, false
-	}
-	decision, ok := f.Detail.(*policy.Decision)
-	return decision, ok
 }
 
 // newPassword hashes the password that a user chose, if the policy does not refuse it as one of those before.

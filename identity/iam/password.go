@@ -36,7 +36,7 @@ const (
 func (d *Directory) Password(ctx context.Context, region string) (password string, expires time.Time, err error) {
 	c := From(ctx)
 	if c.Principal == nil || c.AccessKeyID == "" {
-		return "", time.Time{}, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+		return "", time.Time{}, errNobody()
 	}
 	expires = d.options.Now().Add(d.options.TokenLifetime)
 	p := &claims{Region: region}

@@ -113,7 +113,7 @@ func (d *Directory) startSession(ctx context.Context, account string, s sealedSe
 		if err := ownerStands(tx, s.Kind, s.Owner); err != nil {
 			return err
 		}
-		return d.log.Write(tx, &c.Audit)
+		return c.Record(tx, d.log)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, c.Refuse("The " + string(s.Kind) + " of the session does not exist any more")
@@ -121,7 +121,6 @@ func (d *Directory) startSession(ctx context.Context, account string, s sealedSe
 	if err != nil {
 		return nil, err
 	}
-	c.Recorded = true
 	return &TemporaryCredentials{AccessKeyID: s.ID, Secret: s.Secret, Token: token, Expires: time.Unix(s.Expires, 0).UTC()}, nil
 }
 

@@ -34,9 +34,9 @@ type access struct {
 // organization, which enter returns; then it must be an account that may do this (ORG-24). The questions come before the answer that there is no such target: who
 // may not look does not learn what is there. Faults: AccessDenied, OrganizationsNotInUse.
 func (o *Organizations) enter(ctx context.Context, a access) (*Organization, error) {
-	c := iam.From(ctx)
-	if c.Principal == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := iam.Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	f, err := o.of(ctx, c.Principal.Account)
 	if err != nil {

@@ -137,11 +137,11 @@ func (o *Organizations) handshake(ctx context.Context, id, account string) (*Han
 
 // enterHandshake authorises an operation on a handshake. It needs no organization: who is invited is in none.
 func (o *Organizations) enterHandshake(ctx context.Context, action, id string) (*Handshake, error) {
-	p := iam.From(ctx).Principal
-	if p == nil {
-		return nil, fault.New(fault.MissingCredentials, "Missing Authentication Token")
+	c, err := iam.Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
-	h, missing := o.handshake(ctx, id, p.Account)
+	h, missing := o.handshake(ctx, id, c.Principal.Account)
 	if missing != nil && !fault.Is(missing, fault.HandshakeNotFound) {
 		return nil, missing
 	}

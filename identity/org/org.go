@@ -79,7 +79,7 @@ func Open(ctx context.Context, db *sql.DB, log *audit.Log, directory *iam.Direct
 // in changed is stale from then on. Transactions are as if alone, so the tree never has to be changed again because of another change (ORG-26).
 func (o *Organizations) commit(ctx context.Context, f func(tx *sql.Tx) error, changed ...string) error {
 	c := iam.From(ctx)
-	err := o.db.Write(ctx, func(tx *sql.Tx) error {
+	return o.db.Write(ctx, func(tx *sql.Tx) error {
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -88,12 +88,8 @@ func (o *Organizations) commit(ctx context.Context, f func(tx *sql.Tx) error, ch
 				return err
 			}
 		}
-		return o.log.Write(tx, &c.Audit)
+		return c.Record(tx, o.log)
 	})
-	if err == nil {
-		c.Recorded = true
-	}
-	return err
 }
 
 // count answers a query for one number.

@@ -42,7 +42,7 @@ func (o *Organizations) delegated(ctx context.Context, f *Organization, account 
 		}
 		r.Account, r.Policy = f.Management, &policy.Attached{Name: rules.ID, Policy: document}
 		err = o.directory.Authorize(ctx, "organizations:"+a.action, &r)
-		if d := denial(err); d != nil && d.Layer == policy.LayerResource && !d.Explicit {
+		if d := iam.DecisionOf(err); d != nil && d.Layer == policy.LayerResource && !d.Explicit {
 			return false, nil // the policy does not know this caller: it hears what every member hears
 		}
 		if err != nil {
@@ -50,15 +50,6 @@ func (o *Organizations) delegated(ctx context.Context, f *Organization, account 
 		}
 	}
 	return true, nil
-}
-
-// denial is the decision that refused; nil if err is none.
-func denial(err error) *policy.Decision {
-	if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
-		d, _ := f.Detail.(*policy.Decision)
-		return d
-	}
-	return nil
 }
 
 // delegable are the actions that a resource policy can grant: to read, and to manage policies (ORG-23). Whoever it names, the tree and the accounts stay with the
