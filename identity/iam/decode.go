@@ -19,12 +19,20 @@ func (d *Directory) DecodeMessage(ctx context.Context, message string) (string, 
 	if err != nil {
 		return "", err
 	}
-	e, err := d.explainPast(ctx, []*audit.Log{d.log}, message, account, false)
+	undecoded := fault.New(fault.NoSuchEntity, "The message %s could not be decoded: it is not the id of a request that was refused.", message)
+	r, log, err := recordOf(ctx, []*audit.Log{d.log}, message)
+	if err != nil {
+		return "", err
+	}
+	if r == nil {
+		return "", undecoded
+	}
+	e, err := d.explainPast(ctx, log, r, account, false)
 	if err != nil && !fault.Is(err, fault.NoSuchEntity) {
 		return "", err
 	}
 	if err != nil || e.Decision != "Deny" || len(e.Layers) == 0 {
-		return "", fault.New(fault.NoSuchEntity, "The message %s could not be decoded: it is not the id of a request that was refused.", message)
+		return "", undecoded
 	}
 	type list struct {
 		Items []any `json:"items"`

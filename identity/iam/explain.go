@@ -159,7 +159,7 @@ func (d *Directory) Explain(ctx context.Context, logs []*audit.Log, requestID st
 		return nil, err
 	}
 	me := c.Principal
-	r, _, err := find(ctx, logs, requestID)
+	r, log, err := recordOf(ctx, logs, requestID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,11 +168,14 @@ func (d *Directory) Explain(ctx context.Context, logs []*audit.Log, requestID st
 	if err != nil {
 		return nil, err
 	}
-	return d.explainPast(ctx, logs, requestID, account, all)
+	if r == nil {
+		return nil, notExplained(requestID)
+	}
+	return d.explainPast(ctx, log, r, account, all)
 }
 
-// find returns the record of a request, nil if there is none, and the log that has it.
-func find(ctx context.Context, logs []*audit.Log, requestID string) (*audit.Record, *audit.Log, error) {
+// recordOf returns the record of a request, nil if there is none, and the log that has it. What the log has not written yet, it writes first.
+func recordOf(ctx context.Context, logs []*audit.Log, requestID string) (*audit.Record, *audit.Log, error) {
 	for _, log := range logs {
 		if r, err := log.Request(ctx, requestID); err != nil || r != nil {
 			return r, log, err
@@ -181,19 +184,12 @@ func find(ctx context.Context, logs []*audit.Log, requestID string) (*audit.Reco
 	return nil, nil, nil
 }
 
-// explainPast explains a request to an account that may ask.
-func (d *Directory) explainPast(ctx context.Context, logs []*audit.Log, requestID, account string, all bool) (*Explanation, error) {
-	r, log, err := find(ctx, logs, requestID)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil {
-		return nil, notExplained(requestID)
-	}
+// explainPast explains a request, by its record in log, to an account that may ask. Fault: NoSuchEntity for what the account has no part in.
+func (d *Directory) explainPast(ctx context.Context, log *audit.Log, r *audit.Record, account string, all bool) (*Explanation, error) {
 	was, err := d.replay(ctx, log, r)
 	if errors.Is(err, errNoEvidence) {
 		if !all && account != r.Account && account != r.Owner {
-			return nil, notExplained(requestID)
+			return nil, notExplained(r.RequestID)
 		}
 		return &Explanation{
 			RequestID: r.RequestID, Time: r.Time, Principal: r.Principal, Account: r.Account, Action: r.Action, Resource: r.Resource, Owner: r.Owner, Decision: r.Decision,
@@ -205,7 +201,7 @@ func (d *Directory) explainPast(ctx context.Context, logs []*audit.Log, requestI
 	}
 	s := &sight{account, all, was}
 	if !s.party() {
-		return nil, notExplained(requestID)
+		return nil, notExplained(r.RequestID)
 	}
 	decision := was.judge()
 	return d.explanation(ctx, s, &decision, r), nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"time"
-
 )
 
 // FederationToken says how the session of a federated user shall be (STS-9).
