@@ -313,16 +313,20 @@ func TestDoorsDoNotReachBelowTheRegistry(t *testing.T) {
 // Permission is a handle: each way into the registry authorises, and a Repo is made only where that was done.
 func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 	asksNobody := map[string]string{
-		"Close":         "it ends the registry",
-		"Secret":        "it is a key of the cell, for the server that builds the doors",
-		"ExpireUploads": "the sweep removes what nobody owns any more",
-		"ExpireEvents":  "the sweep removes what was delivered or has waited too long",
-		"ForgetRemoved": "the sweep removes what was deleted, when its time is over",
-		"MoveLayers":    "it moves bytes from one store to another, which nobody sees",
-		"RemoveDeleted": "the sweep removes what is deleted already",
-		"SigningTasks":  "it was decided at the push, for the pusher, what is signed",
+		"Close":               "it ends the registry",
+		"Secret":              "it is a key of the cell, for the server that builds the doors",
+		"ExpireUploads":       "the sweep removes what nobody owns any more",
+		"ExpireEvents":        "the sweep removes what was delivered or has waited too long",
+		"ForgetRemoved":       "the sweep removes what was deleted, when its time is over",
+		"MoveLayers":          "it moves bytes from one store to another, which nobody sees",
+		"ExpireInventories":   "the sweep removes what counts no more by its own word",
+		"ExpirePreviews":      "the sweep removes what its reader was told would go",
+		"RunLifecycle":        "who put the policy was asked; the service does what it says",
+		"RunLifecyclePreview": "who started the preview was asked",
+		"RemoveDeleted":       "the sweep removes what is deleted already",
+		"SigningTasks":        "it was decided at the push, for the pusher, what is signed",
 	}
-	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true, "equip": true, "finishActivations": true}
+	makers := map[string]bool{"open": true, "OpenImages": true, "CreateRepository": true, "equip": true, "finishActivations": true, "openAs": true}
 	found := 0
 	for _, s := range sources(t) {
 		if s.test || s.dir != "registry" {

@@ -32,7 +32,10 @@ const (
 	TemplateAlreadyExists        Code = "TemplateAlreadyExists" // for the same prefix (REP-25)
 	ExclusionNotFound            Code = "ExclusionNotFound"     // from pull times (API-77)
 	ExclusionAlreadyExists       Code = "ExclusionAlreadyExists"
-	InvalidTagParameter          Code = "InvalidTagParameter" // a resource tag (not an image tag) is malformed (API-37)
+	LifecyclePolicyNotFound      Code = "LifecyclePolicyNotFound" // (LC-11)
+	PreviewNotFound              Code = "PreviewNotFound"         // of a lifecycle policy (LC-26)
+	PreviewInProgress            Code = "PreviewInProgress"       // of a lifecycle policy (LC-25)
+	InvalidTagParameter          Code = "InvalidTagParameter"     // a resource tag (not an image tag) is malformed (API-37)
 	TooManyTags                  Code = "TooManyTags"
 	EncryptionKeyUnusable        Code = "EncryptionKeyUnusable" // KmsException (API-36)
 
@@ -158,6 +161,7 @@ func (g Group) codes() []Code {
 	case Repositories:
 		return []Code{
 			NameInvalid, RepositoryNotFound, RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryPolicyNotFound, RegistryPolicyNotFound, SigningConfigurationNotFound,
+			LifecyclePolicyNotFound, PreviewNotFound, PreviewInProgress,
 			TemplateNotFound, TemplateAlreadyExists, ExclusionNotFound, ExclusionAlreadyExists, InvalidTagParameter, TooManyTags, EncryptionKeyUnusable,
 		}
 	case Images:

@@ -83,6 +83,9 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 				id, ref.Account, ref.Region, ref.Name, sql.Micros(repo.CreatedAt), n.Mutability.Mode, toJSON(n.Mutability.Exclusions), n.ScanOnPush,
 				n.Encryption.Type, n.Encryption.KMSKey, toJSON(tags), n.policy)
 		})
+		if err == nil && n.lifecycle != "" {
+			err = g.putLifecycle(tx, repo.ID, n.lifecycle)
+		}
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/worker/archive"
+	"github.com/berth-registry/berth/worker/expiry"
 	"github.com/berth-registry/berth/worker/signing"
 	"github.com/berth-registry/berth/worker/sweep"
 )
@@ -128,6 +129,7 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	defer stop()
 	var background sync.WaitGroup
 	background.Go(func() { sweep.Run(work, s.registry) })
+	background.Go(func() { expiry.Run(work, s.registry) })
 	if s.config.ArchiveBlobs != "" {
 		background.Go(func() { archive.Run(work, s.registry) })
 	}

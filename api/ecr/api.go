@@ -39,7 +39,8 @@ func Service(a *API) (*awswire.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awswire.Bind(model, a, exceptions())
+	// The registry itself says what is wrong with a lifecycle policy; how short it may be is the client's own rule (LC-1).
+	return awswire.Bind(model, a, exceptions(), awswire.Unchecked("PutLifecyclePolicy.lifecyclePolicyText", "StartLifecyclePolicyPreview.lifecyclePolicyText"))
 }
 
 // open asks for a handle on a repository of the registry that registryID names, the caller's own when it is nil (API-26). Another account's is

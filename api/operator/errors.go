@@ -17,6 +17,9 @@ func exceptions() awswire.Table {
 		fault.DigestInvalid:       "InvalidInputException",
 		fault.RepositoryNotFound:  "RepositoryNotFoundException",
 		fault.ImageNotFound:       "ImageNotFoundException",
+		fault.LimitExceeded:       "LimitExceededException",
+
+		fault.LifecyclePolicyNotFound: "LifecyclePolicyNotFoundException",
 
 		// A removed image that cannot come back, as what it needs is there no more.
 		fault.LayersNotFound:           "InvalidInputException",

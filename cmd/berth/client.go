@@ -222,7 +222,8 @@ func (c caller) refused(resp *http.Response, answer []byte) error {
 func ownOperation(target string) bool {
 	switch target[strings.IndexByte(target, '.')+1:] {
 	case "Explain", "LookUpAudit", "WhoCan", "DescribeImageGraph", "GetTagPattern", "ListImageLocks", "ListRemovedImages", "LockImage", "PutTagPattern", "RestoreImage", "UnlockImage",
-		"CreateSigningProfile", "ListSigningProfiles", "DeleteSigningProfile":
+		"CreateSigningProfile", "ListSigningProfiles", "DeleteSigningProfile",
+		"PreviewLifecyclePolicy", "PutInventory", "ListInventories", "DeleteInventory", "PutLifecycleProtection", "GetLifecycleProtection":
 		return true
 	}
 	return false

@@ -27,6 +27,8 @@ type CLI struct {
 	Explain        ExplainCmd        `cmd:"" help:"Say why a request was denied or allowed, and what would allow it."`
 	WhoCan         WhoCanCmd         `cmd:"" help:"List who can do something, and through what."`
 	Audit          AuditCmd          `cmd:"" help:"Print who did what, and why it was allowed or not."`
+	Lifecycle      LifecycleCmd      `cmd:"" help:"Look ahead at what lifecycle policies do, and keep them from what is recent."`
+	Inventory      InventoryCmd      `cmd:"" help:"Report which images workloads use, so that no lifecycle policy touches them."`
 	Policy         PolicyCmd         `cmd:"" help:"Check policies, and ask what they decide."`
 	Version        VersionCmd        `cmd:"" help:"Print the version of this program."`
 }

@@ -1,4 +1,4 @@
-// Package sweep removes what nobody will come back for: uploads that were left alone for a day, removed images that nobody brought back, rows of deleted repositories, and old events. Running it twice, or on several nodes at once, does no harm.
+// Package sweep removes what nobody will come back for: uploads that were left alone for a day, removed images that nobody brought back, rows of deleted repositories, old events, previews and reports of use. Running it twice, or on several nodes at once, does no harm.
 package sweep
 
 import (
@@ -31,6 +31,12 @@ func Run(ctx context.Context, g *registry.Registry) {
 		}
 		if _, err := g.ExpireEvents(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("old events could not all be removed; it is tried again in an hour", "error", err)
+		}
+		if err := g.ExpirePreviews(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("old previews of lifecycle policies could not all be removed; it is tried again in an hour", "error", err)
+		}
+		if err := g.ExpireInventories(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("old reports of use could not be removed; it is tried again in an hour", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/registry"
+)
+
+// LifecycleCmd is `berth lifecycle`.
+type LifecycleCmd struct {
+	Preview LifecyclePreviewCmd `cmd:"" help:"Say what a lifecycle policy would do with each image by a date, and why."`
+	Protect LifecycleProtectCmd `cmd:"" help:"Keep lifecycle policies from what was pushed or pulled recently."`
+}
+
+// LifecyclePreviewCmd is `berth lifecycle preview`.
+type LifecyclePreviewCmd struct {
+	Repository
+	Policy string `help:"A policy to try (default: the repository's own); - is standard input." placeholder:"FILE"`
+	At     string `help:"A date such as 2027-01-01, or a time (default: now)." placeholder:"DATE"`
+	All    bool   `help:"List the images that stay too, with what keeps them."`
+}
+
+// Help is the longer text of `berth lifecycle preview --help`.
+func (c *LifecyclePreviewCmd) Help() string {
+	return `Nothing is changed. The repository is taken as it is now: what will be pushed and pulled until the date is not known, and what is in use now is taken to be in use then.
+The bytes are those of layers that nothing needs any more once the images are gone, in any repository. It needs berth:PreviewLifecyclePolicy on the repository. The same without
+dates and reasons is aws ecr start-lifecycle-policy-preview and get-lifecycle-policy-preview.`
+}
+
+// Run prints the images and then what becomes of them by rule.
+func (c *LifecyclePreviewCmd) Run(ctx context.Context, cli *CLI) error {
+	in := c.about()
+	if c.Policy != "" {
+		text, err := readFile(c.Policy)
+		if err != nil {
+			return err
+		}
+		in["lifecyclePolicyText"] = string(text)
+	}
+	if c.At != "" {
+		at, err := readDate(c.At)
+		if err != nil {
+			return err
+		}
+		in["at"] = at.Unix()
+	}
+	var summary string
+	for {
+		var out struct {
+			Summary, NextToken string
+			Images             []string
+		}
+		if err := c.call(ctx, "PreviewLifecyclePolicy", in, &out); err != nil {
+			return err
+		}
+		if out.Summary != "" {
+			summary = out.Summary
+		}
+		for _, text := range out.Images {
+			if err := c.print(cli, text); err != nil {
+				return err
+			}
+		}
+		if out.NextToken == "" {
+			break
+		}
+		in["nextToken"] = out.NextToken
+	}
+	if cli.Output == "json" {
+		fmt.Println(summary)
+		return nil
+	}
+	var f registry.Forecast
+	if err := json.Unmarshal([]byte(summary), &f); err != nil {
+		return fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	for _, r := range f.Rules {
+		fmt.Printf("rule %d (%s): %d images are its own, it would not keep %d, %d of them are protected, %d bytes come free\n", r.Priority, r.Action, r.Owns, r.Chosen, r.Protected, r.Free)
+	}
+	least := ""
+	if f.Partly {
+		least = "at least "
+	}
+	fmt.Printf("at %s: of %d images %d expire, %d are archived, %s%d bytes come free\n", f.At.Format(time.RFC3339), f.Images, f.Expired, f.Archived, least, f.Free)
+	return nil
+}
+
+func (c *LifecyclePreviewCmd) print(cli *CLI, text string) error {
+	var i registry.ForecastImage
+	if err := json.Unmarshal([]byte(text), &i); err != nil {
+		return fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	if !c.All && i.Action == "keep" && i.Protected != "lock" && i.Protected != "use" && i.Protected != "grace" && i.Protected != "pulled" {
+		return nil
+	}
+	if cli.Output == "json" {
+		fmt.Println(text)
+		return nil
+	}
+	name := string(i.Digest)
+	if len(i.Tags) > 0 {
+		name = strings.Join(i.Tags, ",") + " " + name
+	}
+	fmt.Printf("%-7s %s\n        %s\n", i.Action, name, i.Reason)
+	return nil
+}
+
+// readDate reads a date, at its beginning in UTC, or a time.
+func readDate(text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date such as 2027-01-01, and no time such as 2027-01-01T12:00:00Z", text)
+}
+
+// readFile reads a file, or standard input for "-".
+func readFile(name string) ([]byte, error) {
+	if name == "-" {
+		name = os.Stdin.Name()
+	}
+	return os.ReadFile(name)
+}
+
+// LifecycleProtectCmd is `berth lifecycle protect`.
+type LifecycleProtectCmd struct {
+	Target
+	Grace        *time.Duration `help:"No lifecycle policy touches what was pushed within this time; 0 ends it." placeholder:"72h"`
+	PulledWithin *time.Duration `help:"Nor what was pulled within this time; 0 ends it." placeholder:"720h"`
+}
+
+// Help is the longer text of `berth lifecycle protect --help`.
+func (c *LifecycleProtectCmd) Help() string {
+	return `It holds for all repositories of the caller's account in the region of the caller's profile or AWS_REGION. AWS has nothing like it; without it policies do what they say. Without flags it is
+shown. It needs berth:PutLifecycleProtection, or berth:GetLifecycleProtection.`
+}
+
+// Run changes what is given, and prints what holds then.
+func (c *LifecycleProtectCmd) Run(ctx context.Context, cli *CLI) error {
+	var have struct {
+		GraceSeconds        int64 `json:"graceSeconds"`
+		PulledWithinSeconds int64 `json:"pulledWithinSeconds"`
+	}
+	if err := c.call(ctx, "GetLifecycleProtection", struct{}{}, &have); err != nil {
+		return err
+	}
+	if c.Grace != nil || c.PulledWithin != nil {
+		if c.Grace != nil {
+			have.GraceSeconds = int64(*c.Grace / time.Second)
+		}
+		if c.PulledWithin != nil {
+			have.PulledWithinSeconds = int64(*c.PulledWithin / time.Second)
+		}
+		if err := c.call(ctx, "PutLifecycleProtection", have, &struct{}{}); err != nil {
+			return err
+		}
+	}
+	if cli.Output == "json" {
+		return json.NewEncoder(os.Stdout).Encode(have)
+	}
+	for _, p := range []struct {
+		what    string
+		seconds int64
+	}{{"pushed", have.GraceSeconds}, {"pulled", have.PulledWithinSeconds}} {
+		if p.seconds == 0 {
+			fmt.Printf("images are not protected by when they were %s\n", p.what)
+			continue
+		}
+		fmt.Printf("images are protected that were %s within %s\n", p.what, time.Duration(p.seconds)*time.Second)
+	}
+	return nil
+}

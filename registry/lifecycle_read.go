@@ -1,0 +1,137 @@
+package registry
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/berth-registry/berth/lang/lifecycle"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// evaluateAtOnce is how many images an evaluation reads at a time. It keeps no more than these, whatever the size of the repository.
+const evaluateAtOnce = 500
+
+// ruled is an image and what a policy does with it.
+type ruled struct {
+	agedImage
+	lifecycle.Verdict
+	// kept is why an image stays that its rule would not keep, or that no rule is asked about.
+	kept Protection
+}
+
+// goes reports whether the policy does something with the image.
+func (r *ruled) goes() bool { return r.Action != lifecycle.Keep && r.kept.By == "" }
+
+// agedImage is an image as rules see it.
+type agedImage struct {
+	digest oci.Digest
+	lifecycle.Image
+	size int64
+	// subject is what it refers to; child says that it has no tags and an index lists it. Of either no rule is asked: they live and die with the image that they
+	// belong to (LC-21, LC-22).
+	subject oci.Digest
+	child   bool
+}
+
+// evaluate asks the policy about every image of the repository as of the time given, newest first, and calls each with some at a time. Each part is read for itself:
+// a long evaluation holds up nobody. What is pushed meanwhile is not seen, so that counts are rather too small; who acts upon the answer has to look again.
+func (r *Repo) evaluate(ctx context.Context, p *lifecycle.Policy, at time.Time, each func(some []ruled) error) error {
+	run := p.Begin(at)
+	for after := (&agedImage{Image: lifecycle.Image{Pushed: sql.Time(math.MaxInt64)}}); after != nil; {
+		var some []ruled
+		err := r.g.db.View(ctx, func(tx *sql.Tx) error {
+			images, err := r.aged(tx, after, evaluateAtOnce, at)
+			if err != nil {
+				return err
+			}
+			guard, err := r.guard(tx, at)
+			if err != nil {
+				return err
+			}
+			some = make([]ruled, len(images))
+			for i := range images {
+				s := &some[i]
+				s.agedImage = images[i]
+				switch {
+				case s.subject != "":
+					s.kept = Protection{"subject", "it belongs to " + string(s.subject)}
+				case s.child:
+					s.kept = Protection{"index", "it is part of an index, with which it lives and goes"}
+				default:
+					if s.Verdict = run.Next(&s.Image); s.Action == lifecycle.Keep {
+						continue
+					}
+					if s.kept, err = r.protection(tx, guard, &s.agedImage); err != nil {
+						return err
+					}
+				}
+			}
+			after = nil
+			if len(images) == evaluateAtOnce {
+				after = &images[len(images)-1]
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := each(some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selectAged reads images with their tags, a row for each tag. What an image is a child of is asked of those without tags only.
+const selectAged = `SELECT m.digest, m.pushed_at, m.last_pull, m.status, m.archived_at, m.activated_at, m.subject, m.image_size, COALESCE(t.name, ''),
+	CASE WHEN t.name IS NULL THEN EXISTS (SELECT 1 FROM manifest_ref f WHERE f.repository_id = $1 AND f.child = m.digest AND f.kind = 'manifest') ELSE FALSE END
+	FROM (SELECT digest, pushed_at, last_pull, status, archived_at, activated_at, subject, image_size FROM manifest WHERE repository_id = $1 AND `
+
+// aged reads some images, newest first, those of one moment by digest (LC-15, LC-20), from after the one given.
+func (r *Repo) aged(tx *sql.Tx, after *agedImage, limit int, at time.Time) ([]agedImage, error) {
+	return r.scanAged(tx, selectAged+`(pushed_at, digest) < ($2, $3) ORDER BY pushed_at DESC, digest DESC LIMIT $4) m
+		LEFT JOIN tag t ON t.repository_id = $1 AND t.digest = m.digest ORDER BY m.pushed_at DESC, m.digest DESC, t.name`,
+		sql.Args(r.ID, sql.Micros(after.Pushed), after.digest, limit), at)
+}
+
+// agedOne reads one image; none if it is not there.
+func (r *Repo) agedOne(tx *sql.Tx, d oci.Digest, at time.Time) (*agedImage, error) {
+	list, err := r.scanAged(tx, selectAged+`digest = $2) m LEFT JOIN tag t ON t.repository_id = $1 AND t.digest = m.digest ORDER BY t.name`, sql.Args(r.ID, d), at)
+	if len(list) == 0 || err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+func (r *Repo) scanAged(tx *sql.Tx, query string, args []any, at time.Time) (list []agedImage, err error) {
+	var digest, status, subject, tag string
+	var pushed, pulled, archived, activated, size int64
+	var child bool
+	into := []any{&digest, &pushed, &pulled, &status, &archived, &activated, &subject, &size, &tag, &child}
+	err = tx.Rows(query, args, func(row sql.Scanner) error {
+		if err := row.Scan(into...); err != nil {
+			return err
+		}
+		if n := len(list); n == 0 || string(list[n-1].digest) != digest {
+			i := agedImage{digest: oci.Digest(digest), subject: oci.Digest(subject), size: size, child: child}
+			i.Pushed, i.Pulled, i.Archived, i.Activated = sql.Time(pushed), sometime(pulled), sometime(archived), sometime(activated)
+			switch ImageStatus(status) {
+			case Archived:
+				i.Class = lifecycle.Archive
+			case Activating: // it is as good as restored
+				i.Class, i.Activated = lifecycle.Standard, at
+			default:
+				i.Class = lifecycle.Standard
+			}
+			list = append(list, i)
+		}
+		if tag != "" {
+			i := &list[len(list)-1]
+			i.Tags = append(i.Tags, tag)
+		}
+		return nil
+	})
+	return list, err
+}

@@ -1,0 +1,291 @@
+package registry
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/lifecycle"
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/lang/policy"
+	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+const (
+	// lifecycleLease is for how long a node has a repository for itself without a sign of life: then it is taken to be dead.
+	lifecycleLease = 5 * time.Minute
+	// renewEvery is after how many images an evaluation gives a sign of life.
+	renewEvery = 50 * evaluateAtOnce
+	// doomedMost is how many images one run acts upon at the most, the oldest; if there are more, another run follows at once.
+	doomedMost = 50_000
+	// expireTogether is how many images go in one transaction, so that it holds up nobody for long.
+	expireTogether = 20
+)
+
+// service is who carries out lifecycle policies, as audit records name it (LC-23).
+const service = "ecr.amazonaws.com"
+
+// LifecycleRun is what a run of a lifecycle policy did.
+type LifecycleRun struct {
+	Ref
+	// Expired and Archived count the images that rules chose, without what went with them.
+	Expired, Archived int
+	// Kept counts the images that rules chose and something protects.
+	Kept int
+}
+
+// errTurnOver ends a run whose policy was changed or removed, or whose repository another node has taken over.
+var errTurnOver = errors.New("the lifecycle policy is another one now")
+
+// RunLifecycle runs the lifecycle policy of a repository whose time has come, and answers what it did; nil if there is none. Several nodes may call it at once:
+// each takes another repository. A run that a crash ended is done again by the next to come. The run acts as the service, whom the owner of the policy has told what
+// to do.
+func (g *Registry) RunLifecycle(ctx context.Context) (*LifecycleRun, error) {
+	id, turn, text, err := g.takeTurn(ctx, `SELECT l.repository_id FROM lifecycle l JOIN repository r ON r.id = l.repository_id WHERE l.due_at <= $1 AND r.account <> '' ORDER BY l.due_at LIMIT 1`, "lifecycle")
+	if id == 0 || err != nil {
+		return nil, err
+	}
+	p, err := lifecycle.Parse([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("lifecycle policy of repository %d: %w", id, err)
+	}
+	r, err := g.openAs(ctx, id, "ecr:PolicyExecutionEvent")
+	if r == nil || err != nil {
+		return nil, err
+	}
+	run := &lifecycleRun{Repo: r, policy: p, turn: turn, began: r.call.Time, LifecycleRun: LifecycleRun{Ref: r.Ref}}
+	if err := run.choose(ctx); err != nil {
+		return nil, run.end(err)
+	}
+	if err := run.carryOut(ctx); err != nil {
+		return nil, run.end(err)
+	}
+	return &run.LifecycleRun, run.end(run.finish(ctx))
+}
+
+// takeTurn takes what is due in a table, so that no other node does until the lease is over. A node that has nothing to do only reads.
+func (g *Registry) takeTurn(ctx context.Context, due, table string) (id, turn int64, text string, err error) {
+	now := g.now()
+	if err := g.db.Row(ctx, due, sql.Args(sql.Micros(now)), &id); errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, "", nil
+	} else if err != nil {
+		return 0, 0, "", err
+	}
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		return tx.Row(`UPDATE `+table+` SET due_at = $1, turn = turn + 1 WHERE repository_id = $2 AND due_at <= $3 RETURNING turn, text`,
+			sql.Args(sql.Micros(now.Add(lifecycleLease)), id, sql.Micros(now)), &turn, &text)
+	})
+	if errors.Is(err, sql.ErrNoRows) { // another node was faster
+		return 0, 0, "", nil
+	}
+	return id, turn, text, err
+}
+
+// openAs is a repository for the service itself; nil if it is gone.
+func (g *Registry) openAs(ctx context.Context, id int64, action string) (*Repo, error) {
+	repo, err := g.scanRepository(func(dest ...any) error {
+		return g.db.Row(ctx, selectRepository+` WHERE id = $1 AND account <> ''`, sql.Args(id), dest...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := g.now()
+	var request [36]byte
+	audit.PutRequestID(&request, now)
+	call := &iam.Call{Principal: &policy.Principal{Type: policy.Service, ARN: service}, RequestID: string(request[:]), Time: now, Region: repo.Region}
+	call.Audit = audit.Record{Time: now, RequestID: call.RequestID, Principal: service, Action: action, Region: repo.Region, Resource: repo.ARN(), Owner: repo.Account, Decision: "Allow"}
+	return &Repo{Repository: repo, g: g, call: call}, nil
+}
+
+// lifecycleRun is a run at work.
+type lifecycleRun struct {
+	*Repo
+	LifecycleRun
+	policy *lifecycle.Policy
+	turn   int64
+	began  time.Time
+	// doomed is a ring of the oldest images that are to go; next is the place of the next one.
+	doomed []doomed
+	next   int
+	more   bool // than there is room for
+}
+
+// doomed is an image that a rule has chosen, small enough for very many of them.
+type doomed struct {
+	digest [32]byte
+	state  uint64 // of what the decision was made of
+	rule   int32  // its place in the policy
+}
+
+// choose evaluates the policy.
+func (run *lifecycleRun) choose(ctx context.Context) error {
+	rules := map[*lifecycle.Rule]int32{}
+	for i := range run.policy.Rules {
+		rules[&run.policy.Rules[i]] = int32(i)
+	}
+	seen := 0
+	return run.evaluate(ctx, run.policy, run.began, func(some []ruled) error {
+		for i := range some {
+			s := &some[i]
+			if s.Action != lifecycle.Keep && s.kept.By != "" {
+				run.Kept++
+			}
+			if !s.goes() {
+				continue
+			}
+			d := doomed{state: stateOf(&s.agedImage, s.Rule), rule: rules[s.Rule]}
+			if _, err := hex.Decode(d.digest[:], []byte(s.digest.Hex())); err != nil {
+				return fmt.Errorf("image %s: %w", s.digest, err)
+			}
+			if len(run.doomed) < doomedMost {
+				run.doomed = append(run.doomed, d)
+				continue
+			}
+			run.doomed[run.next], run.more = d, true
+			run.next = (run.next + 1) % doomedMost
+		}
+		if seen += len(some); seen < renewEvery {
+			return nil
+		}
+		seen = 0
+		return run.g.db.Write(ctx, run.renew)
+	})
+}
+
+// renew holds the turn for longer. errTurnOver says that it is over.
+func (run *lifecycleRun) renew(tx *sql.Tx) error {
+	n, err := tx.Exec(`UPDATE lifecycle SET due_at = $1 WHERE repository_id = $2 AND turn = $3`, sql.Micros(run.g.now().Add(lifecycleLease)), run.ID, run.turn)
+	if err == nil && n == 0 {
+		err = errTurnOver
+	}
+	return err
+}
+
+// stateOf tells whether an image is still what a rule was asked about: it has the same tags, was not restored meanwhile, and not pulled if the rule counts from
+// that (H87).
+func stateOf(i *agedImage, rule *lifecycle.Rule) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %d %d %d", i.Class, i.Pushed.UnixMicro(), i.Archived.UnixMicro(), i.Activated.UnixMicro())
+	if rule.Count == lifecycle.SincePulled {
+		fmt.Fprintf(h, " %d", i.Pulled.UnixMicro())
+	}
+	for _, tag := range i.Tags {
+		fmt.Fprintf(h, " %s", tag)
+	}
+	return h.Sum64()
+}
+
+// carryOut acts upon what was chosen, oldest first (LC-23).
+func (run *lifecycleRun) carryOut(ctx context.Context) error {
+	all := run.doomed
+	if run.more { // the ring begins at next
+		all = append(append(make([]doomed, 0, len(all)), all[run.next:]...), all[:run.next]...)
+	}
+	for end := len(all); end > 0; end -= expireTogether {
+		var expired, archived, kept int
+		err := run.g.db.Write(ctx, func(tx *sql.Tx) error {
+			expired, archived, kept = 0, 0, 0
+			if err := run.renew(tx); err != nil {
+				return err
+			}
+			guard, err := run.guard(tx, run.began)
+			if err != nil {
+				return err
+			}
+			for i := end - 1; i >= max(0, end-expireTogether); i-- {
+				switch action, err := run.act(tx, guard, &all[i]); {
+				case err != nil:
+					return err
+				case action == lifecycle.Expire:
+					expired++
+				case action == lifecycle.Transition:
+					archived++
+				default:
+					kept++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		run.Expired, run.Archived, run.Kept = run.Expired+expired, run.Archived+archived, run.Kept+kept
+	}
+	return nil
+}
+
+// act expires or archives one image if it is still as it was when its rule chose it, and nothing protects it: both are looked at in the transaction in which it goes
+// (H87).
+func (run *lifecycleRun) act(tx *sql.Tx, g guard, d *doomed) (lifecycle.Action, error) {
+	digest, rule := oci.Digest("sha256:"+hex.EncodeToString(d.digest[:])), &run.policy.Rules[d.rule]
+	i, err := run.agedOne(tx, digest, run.began)
+	if i == nil || err != nil || stateOf(i, rule) != d.state {
+		return lifecycle.Keep, err
+	}
+	if p, err := run.protection(tx, g, i); p.By != "" || err != nil {
+		return lifecycle.Keep, err
+	}
+	if rule.Action == lifecycle.Transition {
+		return lifecycle.Transition, errors.Join(run.recordOf(tx, i, rule), run.archiveImage(tx, digest))
+	}
+	all, err := run.goesWith(tx, digest)
+	if err != nil {
+		return lifecycle.Keep, err
+	}
+	for _, gone := range all {
+		if err := run.expire(tx, gone, rule); err != nil {
+			return lifecycle.Keep, err
+		}
+	}
+	return lifecycle.Expire, nil
+}
+
+// expire removes one image, unless it went with what it belongs to.
+func (run *lifecycleRun) expire(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) error {
+	i, err := run.agedOne(tx, d, run.began)
+	if i == nil || err != nil {
+		return err
+	}
+	run.why = fmt.Sprintf("rule %d of the lifecycle policy", rule.Priority)
+	return errors.Join(run.recordOf(tx, i, rule), run.deleteImage(tx, d, nil))
+}
+
+// recordOf keeps for the audit what happens to an image, and by which rule (LC-23).
+func (run *lifecycleRun) recordOf(tx *sql.Tx, i *agedImage, rule *lifecycle.Rule) error {
+	record := run.call.Audit
+	record.Time, record.Tag, record.Digest = run.g.now(), strings.Join(i.Tags, ","), string(i.digest)
+	record.Policy, record.Statement = "lifecycle policy", fmt.Sprintf("rule %d: %s", rule.Priority, rule.Action)
+	return run.g.log.Write(tx, &record)
+}
+
+// finish notes that the run came to its end.
+func (run *lifecycleRun) finish(ctx context.Context) error {
+	again := run.began.Add(lifecycleEvery)
+	if run.more && run.Expired+run.Archived > 0 {
+		again = run.began // there is more to do
+	}
+	return run.g.db.Write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`UPDATE lifecycle SET evaluated_at = $1, due_at = $2 WHERE repository_id = $3 AND turn = $4`, sql.Micros(run.began), sql.Micros(again), run.ID, run.turn)
+		if err == nil && n == 0 {
+			err = errTurnOver
+		}
+		return err
+	})
+}
+
+// end answers err, but that a run whose turn is over is no failure: what it did was right when it did it.
+func (run *lifecycleRun) end(err error) error {
+	if errors.Is(err, errTurnOver) {
+		return nil
+	}
+	return err
+}

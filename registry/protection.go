@@ -1,0 +1,173 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Protection is why an image stays that a rule of the lifecycle policy would not keep.
+type Protection struct {
+	// By is "index", "subject", "lock", "use", "grace" or "pulled"; "" is no protection.
+	By string
+	// Why says it in words: "it is in use: cluster-a reported it 5 min ago".
+	Why string
+}
+
+// guard is what protects images of a repository beside the grammar of policies: berth's own, and nothing unless somebody set it.
+type guard struct {
+	at            time.Time
+	grace, pulled time.Duration
+	used, locked  bool // whether there is anything that could be
+}
+
+// guard reads what protects the images of the repository. What is reported as used now is taken to be used at the time given.
+func (r *Repo) guard(tx *sql.Tx, at time.Time) (g guard, err error) {
+	g.at = at
+	var grace, pulled int64
+	err = tx.Row(`SELECT COALESCE(MAX(grace), 0), COALESCE(MAX(pulled), 0),
+		EXISTS (SELECT 1 FROM inventory WHERE account = $1 AND region = $2 AND expires_at > $3), EXISTS (SELECT 1 FROM image_lock WHERE repository_id = $4)
+		FROM lifecycle_protection WHERE account = $1 AND region = $2`, sql.Args(r.Account, r.Region, sql.Micros(r.g.now()), r.ID), &grace, &pulled, &g.used, &g.locked)
+	g.grace, g.pulled = time.Duration(grace)*time.Microsecond, time.Duration(pulled)*time.Microsecond
+	return g, err
+}
+
+// protection is what keeps an image from being expired or archived, in this transaction. An image is protected by what protects anything that would go with it: the
+// platforms of an index that run somewhere are as much in use as the index.
+func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error) {
+	var parent oci.Digest
+	switch err := tx.Row(`SELECT COALESCE(MIN(parent), '') FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'`, sql.Args(r.ID, i.digest), &parent); {
+	case err != nil:
+		return Protection{}, err
+	case parent != "":
+		return Protection{"index", "it is part of the index " + string(parent)}, nil // LC-21
+	}
+	if g.grace == 0 && g.pulled == 0 && !g.used && !g.locked {
+		return Protection{}, nil
+	}
+	all, err := r.goesWith(tx, i.digest)
+	if err != nil {
+		return Protection{}, err
+	}
+	for _, d := range all {
+		one := i
+		if d != i.digest {
+			if one, err = r.agedOne(tx, d, g.at); err != nil || one == nil {
+				return Protection{}, err
+			}
+		}
+		p, err := r.protectionOfOne(tx, g, one)
+		if p.By != "" && one != i {
+			p.Why = fmt.Sprintf("with it would go %s: %s", d, p.Why)
+		}
+		if p.By != "" || err != nil {
+			return p, err
+		}
+	}
+	return Protection{}, nil
+}
+
+func (r *Repo) protectionOfOne(tx *sql.Tx, g guard, i *agedImage) (Protection, error) {
+	if age := g.at.Sub(i.Pushed); age < g.grace {
+		return Protection{"grace", fmt.Sprintf("it was pushed %s ago, and the registry keeps what is younger than %s", roughly(age), roughly(g.grace))}, nil
+	}
+	if age := g.at.Sub(i.Pulled); !i.Pulled.IsZero() && age < g.pulled {
+		return Protection{"pulled", fmt.Sprintf("it was pulled %s ago, and the registry keeps what was pulled within %s", roughly(age), roughly(g.pulled))}, nil
+	}
+	if g.locked {
+		if lock, err := r.lockOf(tx, i.digest); lock != nil || err != nil {
+			if err != nil {
+				return Protection{}, err
+			}
+			return Protection{"lock", lock.String()}, nil
+		}
+	}
+	if !g.used {
+		return Protection{}, nil
+	}
+	return r.useOf(tx, i)
+}
+
+// roughly words a duration in its largest units: "3 days 4 h", "5 min".
+func roughly(d time.Duration) string {
+	d = max(d, 0)
+	days, hours := int(d/(24*time.Hour)), int(d/time.Hour)%24
+	switch {
+	case days == 1 && hours == 0:
+		return "1 day"
+	case days > 0 && hours == 0:
+		return fmt.Sprintf("%d days", days)
+	case days == 1:
+		return fmt.Sprintf("1 day %d h", hours)
+	case days > 0:
+		return fmt.Sprintf("%d days %d h", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}
+
+// goesWith are the image, its children that have no tags and that no index needs but those that go too, and what refers to any of these as its subject and is not
+// needed by another index. Children are behind the indexes that list them. docs/decisions/children-go-with-their-index.md says why.
+func (r *Repo) goesWith(tx *sql.Tx, image oci.Digest) (all []oci.Digest, err error) {
+	in := map[oci.Digest]bool{image: true}
+	all = []oci.Digest{image}
+	for at := 0; at < len(all); at++ {
+		// A child that another index of these needs is met again when that one is looked at.
+		var free []oci.Digest
+		err := tx.Rows(`SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind = 'manifest'
+			AND NOT EXISTS (SELECT 1 FROM tag WHERE repository_id = $1 AND digest = child) AND EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = child)
+			UNION SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' ORDER BY 1`, sql.Args(r.ID, all[at]), func(row sql.Scanner) error {
+			var d oci.Digest
+			err := row.Scan(&d)
+			if !in[d] {
+				free = append(free, d)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range free {
+			needed := false
+			err := tx.Rows(`SELECT parent FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'`, sql.Args(r.ID, d), func(row sql.Scanner) error {
+				var parent oci.Digest
+				err := row.Scan(&parent)
+				needed = needed || !in[parent]
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			if !needed {
+				in[d] = true
+				all = append(all, d)
+			}
+		}
+	}
+	return all, nil
+}
+
+// useOf says whether a workload uses the image, by its digest or by one of its tags, as somebody reported who still stands by it.
+func (r *Repo) useOf(tx *sql.Tx, i *agedImage) (p Protection, err error) {
+	now := r.g.now()
+	for _, name := range append([]string{string(i.digest)}, i.Tags...) {
+		var source string
+		var reported int64
+		err := tx.Row(`SELECT i.source, i.reported_at FROM inventory_image u JOIN inventory i ON i.id = u.inventory_id
+			WHERE u.image = $1 AND u.repository IN ('', $2) AND i.account = $3 AND i.region = $4 AND i.expires_at > $5 ORDER BY i.source LIMIT 1`,
+			sql.Args(name, r.Name, r.Account, r.Region, sql.Micros(now)), &source, &reported)
+		if err == nil {
+			return Protection{"use", fmt.Sprintf("it is in use: %s reported it %s ago", source, roughly(now.Sub(sql.Time(reported))))}, nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return Protection{}, err
+		}
+	}
+	return Protection{}, nil
+}
