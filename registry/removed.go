@@ -52,6 +52,7 @@ type removedRow struct {
 	PushedAt, LastPull                         int64
 	Status                                     ImageStatus
 	ArchivedAt, ActivatedAt                    int64
+	LastPuller                                 string
 }
 
 // removedTag is a tag that a removed image had.
@@ -68,9 +69,9 @@ func (r *Repo) keepRemoved(tx *sql.Tx, d oci.Digest, removal int64) (int64, erro
 	}
 	var row removedRow
 	var annotations string
-	err := tx.Row(`SELECT media_type, artifact_media_type, artifact_type, annotations, subject, image_size, pushed_at, last_pull, status, archived_at, activated_at
+	err := tx.Row(`SELECT media_type, artifact_media_type, artifact_type, annotations, subject, image_size, pushed_at, last_pull, status, archived_at, activated_at, last_puller
 		FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, d), &row.MediaType, &row.ArtifactMediaType, &row.ArtifactType, &annotations,
-		&row.Subject, &row.ImageSize, &row.PushedAt, &row.LastPull, &row.Status, &row.ArchivedAt, &row.ActivatedAt)
+		&row.Subject, &row.ImageSize, &row.PushedAt, &row.LastPull, &row.Status, &row.ArchivedAt, &row.ActivatedAt, &row.LastPuller)
 	if err != nil {
 		return 0, err
 	}
@@ -358,9 +359,9 @@ func (r *Repo) storeAgain(tx *sql.Tx, m *oci.Manifest, d oci.Digest, body []byte
 		return false, err
 	}
 	n, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull,
-		status, archived_at, activated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (repository_id, digest) DO NOTHING`,
+		status, archived_at, activated_at, last_puller) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (repository_id, digest) DO NOTHING`,
 		r.ID, d, was.MediaType, was.ArtifactMediaType, was.ArtifactType, string(was.Annotations), was.Subject, was.ImageSize, body, len(body), was.PushedAt, was.LastPull,
-		string(was.Status), was.ArchivedAt, was.ActivatedAt)
+		string(was.Status), was.ArchivedAt, was.ActivatedAt, was.LastPuller)
 	if err != nil || n == 0 {
 		return false, err
 	}

@@ -108,6 +108,13 @@ func TestLogin(t *testing.T) {
 	script(t, "login", []string{"AWSCLI=" + awscli}, nil)
 }
 
+// Images are brought back when they were deleted by mistake, and locked.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "keep", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
