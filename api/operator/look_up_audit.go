@@ -65,10 +65,10 @@ func (a *API) LookUpAudit(ctx context.Context, in *LookUpAuditInput) (*LookUpAud
 	return out, nil
 }
 
-// seenBy leaves out of a record what is another account's own: the key that signed, and the policy that decided.
+// seenBy leaves out of a record what is another account's own: the key that signed, and the policies that decided.
 func seenBy(account string, r audit.Record) audit.Record {
 	if r.Account != account {
-		r.AccessKeyID = ""
+		r.AccessKeyID, r.CallerPolicy, r.CallerStatement = "", "", ""
 	}
 	owner := r.Owner
 	switch policy.Layer(r.Layer) {

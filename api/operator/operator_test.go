@@ -248,6 +248,24 @@ func TestLookUpAuditOfOneAccount(t *testing.T) {
 	if all := look(s.Root(t), `{"repository":"app","decision":"Deny"}`); len(all) != 1 || all[0].Policy != "test" || all[0].Statement != "Secret" || all[0].AccessKeyID != refused.Key {
 		t.Errorf("the operator is told %+v", all)
 	}
+
+	// What both sides had to allow names the statements of both; the owner does not see the caller's.
+	_, err := v.ECR("us-east-2").SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Share","Effect":"Allow","Principal":{"AWS":"555666777888"},"Action":"ecr:DescribeImages"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := other.User(t, "bob", `{"Version":"2012-10-17","Statement":[{"Sid":"Mine","Effect":"Allow","Action":"ecr:DescribeImages","Resource":"*"}]}`)
+	if _, err := bob.ECR("us-east-2").DescribeImages(t.Context(), &ecr.DescribeImagesInput{RegistryId: aws.String("999888777666"), RepositoryName: aws.String("app")}); err != nil {
+		t.Fatal(err)
+	}
+	const shared = `{"principal":"arn:aws:iam::555666777888:user/bob","action":"ecr:DescribeImages"}`
+	if all := look(s.Root(t), shared); len(all) != 1 || all[0].Layer != "resource" || all[0].Statement != "Share" || all[0].CallerPolicy != "test" || all[0].CallerStatement != "Mine" {
+		t.Errorf("the operator is told %+v", all)
+	}
+	if own := look(auditor, shared); len(own) != 1 || own[0].Statement != "Share" || own[0].CallerPolicy != "" || own[0].CallerStatement != "" {
+		t.Errorf("the owner is told %+v", own)
+	}
 	if name, _ := s.call(t, auditor, "LookUpAudit", `{"account":"555666777888"}`, nil); name != "AccessDeniedException" {
 		t.Errorf("another account's records are answered with %q", name)
 	}

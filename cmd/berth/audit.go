@@ -132,6 +132,9 @@ func (p *auditPrinter) print(lines []string) error {
 		if r.Policy != "" {
 			by += " " + r.Policy + " " + r.Statement
 		}
+		if r.CallerPolicy != "" {
+			by += ", and the caller's " + r.CallerPolicy + " " + r.CallerStatement
+		}
 		if r.Rule != "" {
 			by = "rule: " + r.Rule
 		}

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -50,13 +51,11 @@ func (d *Directory) Authorize(ctx context.Context, action string, r *Resource) e
 	}
 	a := &c.Audit
 	d.note(c)
-	a.Layer, a.Policy = string(decision.Layer), decision.PolicyARN
-	if a.Policy == "" {
-		a.Policy = decision.Policy
-	}
-	a.Statement = decision.Sid
-	if a.Statement == "" {
-		a.Statement = statementName(decision.Statement)
+	a.Layer = string(decision.Layer)
+	a.Policy, a.Statement = cmp.Or(decision.PolicyARN, decision.Policy), cmp.Or(decision.Sid, statementName(decision.Statement))
+	a.CallerPolicy, a.CallerStatement = "", ""
+	if g := &decision.Caller; g.Policy != "" {
+		a.CallerPolicy, a.CallerStatement = cmp.Or(g.PolicyARN, g.Policy), cmp.Or(g.Sid, statementName(g.Statement))
 	}
 	if decision.Allowed {
 		a.Decision, a.Error = "Allow", ""

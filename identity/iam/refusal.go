@@ -10,7 +10,7 @@ import "github.com/berth-registry/berth/fault"
 func (c *Call) Refuse(reason string) error {
 	a := &c.Audit
 	a.Decision, a.Error, a.Rule = "Deny", string(fault.AccessDenied), reason
-	a.Layer, a.Policy, a.Statement = "", "", ""
+	a.Layer, a.Policy, a.Statement, a.CallerPolicy, a.CallerStatement = "", "", "", "", ""
 	return c.deny(reason, nil)
 }
 

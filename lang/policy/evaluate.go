@@ -84,6 +84,15 @@ type Decision struct {
 	Policy, PolicyARN string
 	Statement         int
 	Sid               string
+	// Caller is, of what both sides had to allow (IAMP-3 step 4), the statement of the caller's own policies; without it Policy is "".
+	Caller Ground
+}
+
+// Ground names the statement of a policy that had a part in a decision.
+type Ground struct {
+	Policy, PolicyARN string
+	Statement         int // counts from 0
+	Sid               string
 }
 
 type layerKind uint8
@@ -215,13 +224,18 @@ func (e *evaluation) decide() (Decision, *Attached) {
 	if s.HasEndpoint && !endpoint.found() {
 		return refused(LayerEndpoint), nil
 	}
-	switch {
-	case layer == LayerIdentity:
+	if layer == LayerIdentity {
 		return allowed(LayerIdentity, &identity)
-	case registry.class > resource.class:
-		return allowed(LayerRegistry, &registry)
 	}
-	return allowed(resourceName, &resource)
+	name, granting := resourceName, &resource
+	if registry.class > resource.class {
+		name, granting = LayerRegistry, &registry
+	}
+	d, a := allowed(name, granting)
+	if signedBy && identity.found() && (!r.sameAccount() || s.Trust && resource.class != direct) {
+		d.Caller = Ground{identity.policy.Name, identity.policy.ARN, identity.index, identity.policy.Policy.statements[identity.index].sid}
+	}
+	return d, a
 }
 
 // grant is step 4 of IAMP-3: what each side says, once no statement denies.

@@ -32,9 +32,12 @@ type Record struct {
 	Layer     string `json:"layer,omitempty"`     // the layer of policies that decided
 	Policy    string `json:"policy,omitempty"`    // the policy that decided
 	Statement string `json:"statement,omitempty"` // its statement: the Sid, or its number from 0 as "#0"
-	Rule      string `json:"rule,omitempty"`      // what else than policies decided, in words: then Layer, Policy and Statement are empty
-	Status    int    `json:"status,omitempty"`    // of the HTTP answer; absent in a mutation's record, which is written before the answer
-	Error     string `json:"error,omitempty"`     // fault code
+	// CallerPolicy and CallerStatement are of the caller's own side, where the resource's side (Layer, Policy, Statement) had to allow it as well.
+	CallerPolicy    string `json:"callerPolicy,omitempty"`
+	CallerStatement string `json:"callerStatement,omitempty"`
+	Rule            string `json:"rule,omitempty"`   // what else than policies decided, in words: then Layer, Policy and Statement are empty
+	Status          int    `json:"status,omitempty"` // of the HTTP answer; absent in a mutation's record, which is written before the answer
+	Error           string `json:"error,omitempty"`  // fault code
 
 	// Evidence explains the decision. It is kept with the record and is not for readers of records: see Public.
 	Evidence Evidence `json:"evidence,omitzero"`
