@@ -91,14 +91,14 @@ func TestPreviewLifecyclePolicy(t *testing.T) {
 		t.Fatalf("%q", reasons)
 	}
 	has(reasons[0], "v2 keep : rule 1 keeps what was pushed at most 30 days ago")
-	summary, reasons = preview(31 * 24 * time.Hour)
+	summary, reasons = preview(31*24*time.Hour - time.Minute)
 	// The configuration is the same of all three, and of nobody else.
 	free := len(images[0].Config)
 	for _, i := range images {
 		free += len(i.Layers[0])
 	}
 	has(summary, `"expired":3`, fmt.Sprintf(`"bytesFree":%d}`, free), fmt.Sprintf(`"bytesFree":%d`, free))
-	has(reasons[2], "v0 expire : rule 1 keeps only what was pushed at most 30 days ago, and this was 31 days")
+	has(reasons[2], "v0 expire : rule 1 keeps only what was pushed at most 30 days ago, and this was 30 days 23 h ago")
 
 	// A cluster runs v0 by its digest, and what v1 names.
 	out := call(a.Caller, "PutInventory", map[string]any{"source": "cluster-a", "expiresInSeconds": 3600, "images": []string{
@@ -108,7 +108,7 @@ func TestPreviewLifecyclePolicy(t *testing.T) {
 	if out["taken"] != 2.0 {
 		t.Errorf("%v are taken", out["taken"])
 	}
-	summary, reasons = preview(31 * 24 * time.Hour)
+	summary, reasons = preview(31*24*time.Hour - time.Minute)
 	has(summary, `"expired":1`, `"protected":{"use":2}`, fmt.Sprintf(`"bytesFree":%d`, len(images[2].Layers[0])))
 	has(reasons[2], "v0 keep use: rule 1 keeps only", "but it is in use: cluster-a reported it 0 s ago")
 	has(reasons[1], "v1 keep use: ")
@@ -118,7 +118,7 @@ func TestPreviewLifecyclePolicy(t *testing.T) {
 	}
 	call(a.Caller, "DeleteInventory", map[string]any{"source": "cluster-a"}, "")
 	call(a.Caller, "DeleteInventory", map[string]any{"source": "cluster-a"}, "NoSuchEntityException")
-	if summary, _ = preview(31 * 24 * time.Hour); !strings.Contains(summary, `"expired":3`) {
+	if summary, _ = preview(31*24*time.Hour - time.Minute); !strings.Contains(summary, `"expired":3`) {
 		t.Error(summary)
 	}
 	call(a.Caller, "PutInventory", map[string]any{"source": "a b", "expiresInSeconds": 3600, "images": []string{}}, "InvalidInputException")
@@ -128,7 +128,7 @@ func TestPreviewLifecyclePolicy(t *testing.T) {
 	if out := call(a.Caller, "GetLifecycleProtection", map[string]any{}, ""); out["graceSeconds"] != 3456000.0 || out["pulledWithinSeconds"] != 0.0 {
 		t.Errorf("%v", out)
 	}
-	summary, _ = preview(31 * 24 * time.Hour)
+	summary, _ = preview(31*24*time.Hour - time.Minute)
 	has(summary, `"expired":0`, `"protected":{"grace":3}`)
 	call(a.Caller, "PutLifecycleProtection", map[string]any{"graceSeconds": -1}, "InvalidInputException")
 
