@@ -249,7 +249,8 @@ var own = map[string]bool{"GetAuthorizationToken": true, "DescribeRegistry": tru
 	"RegisterPullTimeUpdateExclusion": true, "DeregisterPullTimeUpdateExclusion": true, "ListPullTimeUpdateExclusions": true}
 
 // ofOwn are the operator's operations that each account may have for what is its own: its calls and what it owns.
-var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true, "CreateSigningProfile": true, "ListSigningProfiles": true, "DeleteSigningProfile": true}
+var ofOwn = map[string]bool{"LookUpAudit": true, "Explain": true, "WhoCan": true, "CreateSigningProfile": true, "ListSigningProfiles": true, "DeleteSigningProfile": true,
+	"PutInventory": true, "ListInventories": true, "DeleteInventory": true, "PutLifecycleProtection": true, "GetLifecycleProtection": true}
 
 // Law 1 of the house, over the AWS APIs: the operations come from the services themselves, so that a new one is walked without anybody thinking of it.
 func TestStrangersAtEveryOperation(t *testing.T) {
@@ -341,7 +342,8 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
 		"account": vendor, "userName": "administrator", "password": "a guess",
 		"signingConfiguration": map[string]any{"rules": []string{}},
-		"subjectId":            map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "image": "1", "reason": "x", "tagPattern": ".*",
+		"source":               "cluster-a", "expiresInSeconds": 3600, "images": []string{berthtest.Digest(g.image.Layers[0])},
+		"subjectId": map[string]string{"imageDigest": g.image.Digest()}, "imageId": ids[0], "targetStorageClass": "ARCHIVE", "image": "1", "reason": "x", "tagPattern": ".*",
 		"action": "ecr:BatchGetImage", "resource": "arn:aws:ecr:" + region + ":" + vendor + ":repository/" + name, "principal": "arn:aws:iam::" + vendor + ":user/there",
 	}
 	// Those of Organizations, which write them with capitals.
