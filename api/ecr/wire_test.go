@@ -118,8 +118,8 @@ func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {
 // An operation that is not served answers well, and changes nothing.
 func TestUnservedOperations(t *testing.T) {
 	c := start(t).root(t, vendor, region)
-	_, err := c.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: aws.String("app")})
-	refused(t, err, "UnknownOperationException", "berth does not serve the operation GetLifecyclePolicy of ecr yet…")
+	_, err := c.DescribePullThroughCacheRules(c.ctx, &ecr.DescribePullThroughCacheRulesInput{})
+	refused(t, err, "UnknownOperationException", "berth does not serve the operation DescribePullThroughCacheRules of ecr yet…")
 }
 
 // A call is routed by its signature's scope and its target, by whatever name of an endpoint it comes: those that SDKs build, of AWS or of this installation,
