@@ -134,6 +134,22 @@ func TestServicePullsForItsSource_H83_IAM22(t *testing.T) {
 	pulls("a function of production", lambda, lambda1, source{"arn:aws:lambda:us-east-2:555666777888:function:app", ""}, false)
 	pulls("a project", build, build1, right, false)
 
+	// Lambda adds its own statement for whoever may read and set the policy (trap 20): what stood there stays.
+	set(`{"Sid":"CodeBuildAccess","Effect":"Allow","Principal":{"Service":"codebuild.amazonaws.com"},` + pull + `,"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:codebuild:us-east-2:` + customer + `:project/*"}}}`)
+	deployer := v.User(t, "deployer", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetRepositoryPolicy","ecr:SetRepositoryPolicy"],"Resource":"*"}]}`).ECR(region)
+	got, err := deployer.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("app")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown := strings.Replace(*got.PolicyText, `"Statement":[`, `"Statement":[{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},`+pull+
+		`,"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:us-east-2:`+vendor+`:function:*"}}},`, 1)
+	if _, err := deployer.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: &grown}); err != nil {
+		t.Fatal(err)
+	}
+	pulls("a function of the owner", lambda, lambda1, source{"arn:aws:lambda:us-east-2:" + vendor + ":function:app", ""}, true)
+	pulls("a function of somebody else", lambda, lambda1, source{"arn:aws:lambda:us-east-2:555666777888:function:app", ""}, false)
+	pulls("the project as before", build, build1, right, true)
+
 	// Who is no service does not become one by its headers: not a user of the account in the source, nor one of the vendor.
 	set(`{"Effect":"Allow","Principal":"*",` + pull + `,"Condition":{"StringLike":{"aws:SourceArn":"arn:aws:codebuild:*"}}}`)
 	pulls("anyone for a project", build, build1, right, true)

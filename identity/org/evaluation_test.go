@@ -78,6 +78,7 @@ func TestServiceControlPolicyBindsTheAccountsBelow_ORG27(t *testing.T) {
 
 		role := &policy.Principal{Type: policy.AssumedRole, ARN: "arn:aws:sts::" + member + ":assumed-role/AWSServiceRoleForECRReplication/s", Account: member, ServiceLinked: true}
 		w.allowed(w.may(w.call(role), "ecr:DeleteRepository", member, ownPull))
+		// A service principal is bound, a service-linked role is not, though guides take the one for the other (trap 24).
 		service := &policy.Principal{Type: policy.Service, ARN: "codebuild.amazonaws.com"}
 		w.allowed(w.may(w.call(service), "ecr:DeleteRepository", member, ownPull))
 
