@@ -326,13 +326,16 @@ func (g *guarded) knock(t *testing.T, m *awswire.Model, op *awswire.Operation, n
 		}
 	case operation == "GetAccessKeyInfo":
 		// The id of a key tells its account, to anybody who has the id (STS-11).
-	case status == http.StatusOK && strings.Contains(echoes.Replace(text), vendor):
+	case operation == "RegisterPullTimeUpdateExclusion" && status == http.StatusOK:
+		// It keeps the name that the stranger gave it in the stranger's own registry, looks nobody up, and says no more than that name.
+		var out map[string]any
+		if err := json.Unmarshal([]byte(text), &out); err != nil || len(out) != 2 || out["principalArn"] != "arn:aws:iam::"+vendor+":user/there" || out["createdAt"] == nil {
+			t.Errorf("%s tells another account's administrator more than its own words: %s", at, text)
+		}
+	case status == http.StatusOK && strings.Contains(strings.ReplaceAll(text, "arn:aws:iam::111222333444:policy", ""), vendor):
 		t.Errorf("%s tells another account's administrator of the vendor: %s", at, text)
 	}
 }
-
-// echoes are what a stranger said itself, and is told again.
-var echoes = strings.NewReplacer("arn:aws:iam::111222333444:policy", "", `"principalArn":"arn:aws:iam::111222333444:user/there"`, "")
 
 // json is one body for every operation of the JSON services: members that an operation does not have are ignored, as AWS ignores them.
 func (g *guarded) json(t *testing.T, operation, name string) string {
