@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 // expireAtOnce is how many uploads one transaction removes: enough to get through ten thousand in seconds, few enough not to hold up pushes.
 const expireAtOnce = 200
 
-// ExpireUploads removes the uploads that nobody has touched for a day, and what the blob store keeps of uploads that have no row (I7, F12, H29). It answers
-// how many rows it removed.
+// ExpireUploads removes the uploads that nobody has touched for a day, and what the blob stores keep of uploads that have no row, and of copies between the stores that no
+// worker is making any more (I7, F12, H29). It answers how many rows it removed.
 func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 	before := g.now().Add(-uploadLifetime)
 	for {
@@ -35,15 +34,22 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 			}
 		}
 	}
-	_, err = g.blobs.Sweep(ctx, before, func(id string) (bool, error) {
-		var one int
-		err := g.db.Row(ctx, `SELECT 1 FROM upload WHERE id = $1`, sql.Args(id), &one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
+	for _, store := range []blob.Store{g.blobs, g.archive} {
+		if store != nil {
+			if _, err := store.Sweep(ctx, before, g.uploading(ctx)); err != nil {
+				return removed, err
+			}
 		}
-		return true, err
-	})
-	return removed, err
+	}
+	return removed, nil
+}
+
+// uploading reports of an upload's id whether somebody may go on with it: a client, or a worker that moves a layer from one store to the other.
+func (g *Registry) uploading(ctx context.Context) func(id string) (bool, error) {
+	return func(id string) (is bool, err error) {
+		err = g.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM upload WHERE id = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1)`, sql.Args(id), &is)
+		return is, err
+	}
 }
 
 // expireSome takes away the rows of some old uploads, and answers what they were.

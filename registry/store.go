@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,8 +23,12 @@ func (g *Registry) store(archive bool) blob.Store {
 }
 
 const (
-	// moveLease is how long a worker may take to copy one blob before another one does it again.
-	moveLease = 6 * time.Hour
+	// moveLease is for how long a worker has a blob for itself without a sign of life: then it is taken to be dead, and another one copies the blob again.
+	moveLease = 15 * time.Minute
+	// moveSign is how often a worker gives one while bytes flow.
+	moveSign = time.Minute
+	// moveAgain is when a copy that failed is tried again.
+	moveAgain = time.Minute
 	// deadFor is how long an object stays after its row points elsewhere: longer than a URL to it works, and than a node believes what it remembers.
 	deadFor = 2 * time.Hour
 	// atOnce is how many images or objects one look takes.
@@ -78,6 +83,10 @@ func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
 
 // nextMove takes a blob that is to be looked at. The answer is nil for one that is where it belongs; more is false if there is none.
 func (g *Registry) nextMove(ctx context.Context) (m *move, more bool, err error) {
+	// A node that has nothing to do only reads.
+	if err := g.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob_review WHERE due <= $1)`, sql.Args(sql.Micros(g.now())), &more); err != nil || !more {
+		return nil, false, err
+	}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
 		m, more = nil, false
 		now := g.now()
@@ -130,26 +139,82 @@ func (g *Registry) belongs(tx *sql.Tx, id int64, away bool) (bool, error) {
 	return archived || away, err
 }
 
-// move copies the bytes and points the row to the copy.
+// move copies the bytes and points the row to the copy. When it fails, what was copied is removed, and it is tried again before the lease would end; after errOvertaken
+// nothing is left to do.
 func (g *Registry) move(ctx context.Context, m *move) error {
-	from, to := g.store(!m.archive), g.store(m.archive)
-	content, err := from.Open(ctx, m.from, m.size)
+	to := g.store(m.archive)
+	u := &blob.Upload{ID: string(m.to)}
+	err := g.copyTo(ctx, to, u, m)
+	if err == nil {
+		err = g.moved(ctx, m)
+	}
+	if err == nil {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if errors.Is(err, errOvertaken) {
+		return errors.Join(err, to.Abort(ctx, u), to.Delete(ctx, m.to))
+	}
+	// Whether there is an object is not known after every failure: the key stays in the row, and the next worker buries it.
+	return errors.Join(err, to.Abort(ctx, u), g.keepMove(ctx, m, moveAgain))
+}
+
+// copyTo copies the bytes to an object of a store.
+func (g *Registry) copyTo(ctx context.Context, to blob.Store, u *blob.Upload, m *move) error {
+	content, err := g.store(!m.archive).Open(ctx, m.from, m.size)
 	if err != nil {
 		return err
 	}
-	u := &blob.Upload{ID: string(m.to)}
-	err = to.Append(ctx, u, content)
-	err = errors.Join(err, content.Close())
-	if err != nil {
+	source := &moving{ctx: ctx, g: g, move: m, Reader: content, sign: g.now().Add(moveSign)}
+	if err := errors.Join(to.Append(ctx, u, source), content.Close()); err != nil {
 		return err
 	}
 	if is, err := u.Digest(); err != nil || is != m.digest {
 		return errors.Join(err, fmt.Errorf("the bytes at %s have the digest %s", m.from, is))
 	}
-	if err := to.Commit(ctx, u); err != nil {
+	if err := g.keepMove(ctx, m, moveLease); err != nil {
 		return err
 	}
-	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+	return to.Commit(ctx, u)
+}
+
+// moving are the bytes of a blob on their way, which give a sign of life as they are read: however long the copying takes, no other worker begins it again.
+type moving struct {
+	io.Reader
+	ctx  context.Context
+	g    *Registry
+	move *move
+	sign time.Time // when the next one is due
+}
+
+// Read is io.Reader's. The error is errOvertaken when another worker has the blob.
+func (r *moving) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if now := r.g.now(); !now.Before(r.sign) {
+		if err := r.g.keepMove(r.ctx, r.move, moveLease); err != nil {
+			return 0, err
+		}
+		r.sign = now.Add(moveSign)
+	}
+	return r.Reader.Read(p)
+}
+
+// keepMove has the blob to itself for a time longer. errOvertaken says that another worker has it.
+func (g *Registry) keepMove(ctx context.Context, m *move, d time.Duration) error {
+	return g.db.Write(ctx, func(tx *sql.Tx) error {
+		n, err := tx.Exec(`UPDATE blob_review SET due = $1 WHERE blob_id = $2 AND key = $3`, sql.Micros(g.now().Add(d)), m.blob, m.to)
+		if err == nil && n == 0 {
+			err = errOvertaken
+		}
+		return err
+	})
+}
+
+// moved points the row to the copy, if that is still what is wanted.
+func (g *Registry) moved(ctx context.Context, m *move) error {
+	return g.db.Write(ctx, func(tx *sql.Tx) error {
 		n, err := tx.Exec(`DELETE FROM blob_review WHERE blob_id = $1 AND key = $2`, m.blob, m.to)
 		if err != nil {
 			return err
@@ -171,10 +236,6 @@ func (g *Registry) move(ctx context.Context, m *move) error {
 		}
 		return g.bury(tx, m.to, m.archive) // its images changed meanwhile, or its bytes were replaced
 	})
-	if errors.Is(err, errOvertaken) {
-		return errors.Join(err, to.Delete(context.WithoutCancel(ctx), m.to))
-	}
-	return err
 }
 
 // bury notes an object that no row leads to any more.

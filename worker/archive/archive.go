@@ -10,7 +10,7 @@ import (
 )
 
 // every is how often a node looks whether there is something to move: how long somebody who restores an image waits beside the copying itself.
-const every = 5 * time.Second
+const every = time.Second
 
 // Run moves layers until ctx ends. An error is logged; what it is about is tried again.
 func Run(ctx context.Context, g *registry.Registry) {

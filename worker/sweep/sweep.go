@@ -1,4 +1,5 @@
-// Package sweep removes what nobody will come back for: uploads that were left alone for a day, removed images that nobody brought back, rows of deleted repositories, old events, previews and reports of use. Running it twice, or on several nodes at once, does no harm.
+// Package sweep removes what nobody will come back for: uploads that were left alone for a day, removed images that nobody brought back, rows of deleted repositories, old
+// events, previews and reports of use. Running it twice, or on several nodes at once, does no harm.
 package sweep
 
 import (
@@ -18,30 +19,28 @@ func Run(ctx context.Context, g *registry.Registry) {
 	defer tick.Stop()
 	for {
 		removed, err := g.ExpireUploads(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			slog.Error("abandoned uploads could not all be removed; they are tried again in an hour", "removed", removed, "error", err)
-		case removed > 0:
-			slog.Info("abandoned uploads removed", "uploads", removed)
-		}
-		if err := g.RemoveDeleted(ctx); err != nil && ctx.Err() == nil {
-			slog.Error("what deleted repositories left could not all be removed; it is tried again in an hour", "error", err)
-		}
-		if _, err := g.ExpireEvents(ctx); err != nil && ctx.Err() == nil {
-			slog.Error("old events could not all be removed; it is tried again in an hour", "error", err)
-		}
-		if err := g.ExpirePreviews(ctx); err != nil && ctx.Err() == nil {
-			slog.Error("old previews of lifecycle policies could not all be removed; it is tried again in an hour", "error", err)
-		}
-		if err := g.ExpireInventories(ctx); err != nil && ctx.Err() == nil {
-			slog.Error("old reports of use could not be removed; it is tried again in an hour", "error", err)
-		}
+		told(ctx, "uploads that were left alone", int64(removed), err)
+		told(ctx, "what deleted repositories left", 0, g.RemoveDeleted(ctx))
+		forgotten, err := g.ForgetRemoved(ctx)
+		told(ctx, "removed images that nobody brought back", forgotten, err)
+		_, err = g.ExpireEvents(ctx)
+		told(ctx, "old events", 0, err)
+		told(ctx, "old previews of lifecycle policies", 0, g.ExpirePreviews(ctx))
+		told(ctx, "old reports of use", 0, g.ExpireInventories(ctx))
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// told logs how one part of a sweep went, unless it was only told to end.
+func told(ctx context.Context, what string, removed int64, err error) {
+	switch {
+	case err != nil && ctx.Err() == nil:
+		slog.Error("the sweep could not remove everything; it tries again in an hour", "what", what, "removed", removed, "error", err)
+	case removed > 0:
+		slog.Info("swept", "what", what, "removed", removed)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
@@ -16,7 +17,7 @@ import (
 	"github.com/berth-registry/berth/worker/sweep"
 )
 
-// I7: a node that starts removes what was left alone for a day, and ends when it is told to.
+// I7: a node that starts removes what was left alone for a day and what was deleted longer ago than it is kept, and ends when it is told to.
 func TestRun(t *testing.T) {
 	ctx := t.Context()
 	check := func(err error) {
@@ -38,7 +39,7 @@ func TestRun(t *testing.T) {
 	who, err := iam.Open(ctx, db, log, iam.Options{Now: now})
 	check(err)
 	defer who.Close()
-	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Now: now})
+	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Now: now, KeepRemoved: time.Hour})
 	check(err)
 	defer g.Close()
 	_, key, err := who.CreateAccount(ctx, iam.NewAccount{ID: "111222333444"})
@@ -49,6 +50,18 @@ func TestRun(t *testing.T) {
 	check(err)
 	old, err := r.StartUpload(ctx)
 	check(err)
+	_, err = r.PutImage(ctx, registry.PutImage{Body: []byte(`{"schemaVersion":2,"mediaType":"` + oci.MediaTypeImageIndex + `","manifests":[]}`), Tag: "v1"})
+	check(err)
+	_, _, err = r.DeleteImages(ctx, []registry.Reference{{Tag: "v1"}})
+	check(err)
+	removed := func() (n int) {
+		t.Helper()
+		check(db.Row(ctx, `SELECT count(*) FROM removed_image`, nil, &n))
+		return n
+	}
+	if removed() != 1 {
+		t.Fatal("what was deleted is not kept")
+	}
 	later.Store(int64(25 * time.Hour))
 	fresh, err := r.StartUpload(ctx)
 	check(err)
@@ -65,6 +78,12 @@ func TestRun(t *testing.T) {
 		}
 		if n == 1000 {
 			t.Fatalf("the upload is still there: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for n := 0; removed() > 0; n++ {
+		if n == 1000 {
+			t.Fatal("what was deleted more than an hour ago is still there")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
