@@ -22,7 +22,7 @@ func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err err
 		if status == Archived {
 			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' is archived already", d, r.Name)
 		}
-		needed, err := r.neededBy(tx, d, nil)
+		needed, err := r.keptBy(tx, nil, d, pullableIndexes)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,8 @@ func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err err
 		} else if lock != nil {
 			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' cannot be archived: %s", d, r.Name, lock)
 		}
-		return r.archiveImage(tx, d)
+		_, err = r.archiveImage(tx, d)
+		return err
 	})
 	return d, err
 }
@@ -75,91 +76,45 @@ func (r *Repo) resolve(tx *sql.Tx, id Reference) (d oci.Digest, status ImageStat
 }
 
 // archiveImage archives the image with its children, as far as no other image needs them and they have no tags of their own, and with what refers to any of these
-// (LC-22, LC-38). Those that are archived already stay as they are, and so do those that are
-// locked; whether the image itself is has been looked at (lockOf). docs/decisions/archive.md says
-// why it is these.
-func (r *Repo) archiveImage(tx *sql.Tx, d oci.Digest) error {
-	all, err := r.belongings(tx, d)
+// (LC-22, LC-38). Those that are archived already stay as they are, and so do those that are locked; whether the image itself is has been looked at (lockOf). It
+// answers what it archived. docs/decisions/archive.md says why it is these.
+func (r *Repo) archiveImage(tx *sql.Tx, d oci.Digest) (archived []oci.Digest, err error) {
+	all, err := r.belongingTo(tx, d, pullableKeepers)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := sql.Micros(r.g.now())
 	for _, d := range all {
 		n, err := tx.Exec(`UPDATE manifest SET status = 'ARCHIVED', archived_at = $1 WHERE repository_id = $2 AND digest = $3 AND status <> 'ARCHIVED'`, now, r.ID, d)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n == 0 {
 			continue
 		}
 		if err := r.unpullable(tx, d); err != nil {
-			return err
+			return nil, err
 		}
 		if err := r.usersChanged(tx, d); err != nil {
-			return err
+			return nil, err
 		}
 		if err := r.tellStorageClass(tx, d, "ARCHIVE", time.Time{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// belongings are the image, its children that nothing else needs and that have no names, and what refers to any of these as its subject.
-func (r *Repo) belongings(tx *sql.Tx, image oci.Digest) (all []oci.Digest, err error) {
-	in := map[oci.Digest]bool{image: true}
-	all = []oci.Digest{image}
-	for at := 0; at < len(all); at++ {
-		children, err := r.digests(tx, `SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind = 'manifest' ORDER BY child`, all[at])
-		if err != nil {
 			return nil, err
 		}
-		referrers, err := r.referrersOf(tx, all[at])
-		if err != nil {
-			return nil, err
-		}
-		for i, d := range append(children, referrers...) {
-			if in[d] {
-				continue
-			}
-			needed, err := r.neededBy(tx, d, in)
-			if err != nil {
-				return nil, err
-			}
-			if !needed {
-				lock, err := r.lockOf(tx, d)
-				if err != nil {
-					return nil, err
-				}
-				needed = lock != nil
-			}
-			if !needed && i < len(children) {
-				tags, err := r.tagsOf(tx, d)
-				if err != nil {
-					return nil, err
-				}
-				needed = len(tags) > 0
-			}
-			if !needed { // a child that another index of the same image needs is met again there
-				in[d] = true
-				all = append(all, d)
-			}
-		}
+		archived = append(archived, d)
 	}
-	return all, nil
+	return archived, nil
 }
 
-// neededBy reports whether an index that can be pulled, or is about to be, needs the image: one that is not among those that go with it.
-func (r *Repo) neededBy(tx *sql.Tx, d oci.Digest, but map[oci.Digest]bool) (bool, error) {
-	parents, err := r.digests(tx, `SELECT f.parent FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.parent
-		WHERE f.repository_id = $1 AND f.child = $2 AND f.kind = 'manifest' AND m.status <> 'ARCHIVED'`, d)
-	for _, parent := range parents {
-		if !but[parent] {
-			return true, err
-		}
-	}
-	return false, err
-}
+// pullableIndexes are the indexes that list an image and can be pulled, or are about to be.
+const pullableIndexes = `SELECT f.parent FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.parent
+	WHERE f.repository_id = $1 AND f.child = $2 AND f.kind = 'manifest' AND m.status <> 'ARCHIVED'`
+
+// pullableKeepers keep an image out of the archive: these indexes, the image that it refers to if that can be pulled, for a signature is to be found as long as what it
+// signs can be, and locks.
+const pullableKeepers = pullableIndexes + ` UNION SELECT s.digest FROM manifest m JOIN manifest s ON s.repository_id = $1 AND s.digest = m.subject
+		WHERE m.repository_id = $1 AND m.digest = $2 AND m.subject <> '' AND s.status <> 'ARCHIVED'
+	UNION SELECT target FROM image_lock WHERE repository_id = $1 AND (target = $2 OR target IN (SELECT name FROM tag WHERE repository_id = $1 AND digest = $2))`
 
 // referrersOf are the images whose subject is d.
 func (r *Repo) referrersOf(tx *sql.Tx, d oci.Digest) ([]oci.Digest, error) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"time"
 
 	"github.com/berth-registry/berth/storage/sql"
@@ -13,3 +14,20 @@ func TakeLifecycleTurn(now time.Time) func(tx *sql.Tx) error {
 		return err
 	}
 }
+
+// RunLifecycleAround is RunLifecycle with something that happens after the run has chosen its images, of which it acts upon most, and before it acts.
+func (g *Registry) RunLifecycleAround(ctx context.Context, most int, between func()) (*LifecycleRun, error) {
+	run, err := g.beginLifecycle(ctx)
+	if run == nil || err != nil {
+		return nil, err
+	}
+	run.most = most
+	if err := run.choose(ctx); err != nil {
+		return run.end(err)
+	}
+	between()
+	return run.end(run.carryOut(ctx))
+}
+
+// WritePulls writes the times of pulls, without waiting for the second to be over.
+func (g *Registry) WritePulls() { g.pulls.flush() }

@@ -36,8 +36,10 @@ type LifecycleRun struct {
 	Ref
 	// Expired and Archived count the images that rules chose, without what went with them.
 	Expired, Archived int
-	// Kept counts the images that rules chose and something protects.
+	// Kept counts the images that rules chose and that stay: something protects them, or they are not what they were when they were chosen (H87).
 	Kept int
+	// Ended says that the policy was replaced or removed while the run was at work, or another node has taken over: it did nothing from then on.
+	Ended bool
 }
 
 // errTurnOver ends a run whose policy was changed or removed, or whose repository another node has taken over.
@@ -47,6 +49,18 @@ var errTurnOver = errors.New("the lifecycle policy is another one now")
 // each takes another repository. A run that a crash ended is done again by the next to come. The run acts as the service, whom the owner of the policy has told what
 // to do.
 func (g *Registry) RunLifecycle(ctx context.Context) (*LifecycleRun, error) {
+	run, err := g.beginLifecycle(ctx)
+	if run == nil || err != nil {
+		return nil, err
+	}
+	if err := run.choose(ctx); err != nil {
+		return run.end(err)
+	}
+	return run.end(run.carryOut(ctx))
+}
+
+// beginLifecycle takes a repository whose policy is due; nil if there is none.
+func (g *Registry) beginLifecycle(ctx context.Context) (*lifecycleRun, error) {
 	id, turn, text, err := g.takeTurn(ctx, `SELECT l.repository_id FROM lifecycle l JOIN repository r ON r.id = l.repository_id WHERE l.due_at <= $1 AND r.account <> '' ORDER BY l.due_at LIMIT 1`, "lifecycle")
 	if id == 0 || err != nil {
 		return nil, err
@@ -59,14 +73,7 @@ func (g *Registry) RunLifecycle(ctx context.Context) (*LifecycleRun, error) {
 	if r == nil || err != nil {
 		return nil, err
 	}
-	run := &lifecycleRun{Repo: r, policy: p, turn: turn, began: r.call.Time, LifecycleRun: LifecycleRun{Ref: r.Ref}}
-	if err := run.choose(ctx); err != nil {
-		return nil, run.end(err)
-	}
-	if err := run.carryOut(ctx); err != nil {
-		return nil, run.end(err)
-	}
-	return &run.LifecycleRun, run.end(run.finish(ctx))
+	return &lifecycleRun{Repo: r, policy: p, turn: turn, began: r.call.Time, most: doomedMost, LifecycleRun: LifecycleRun{Ref: r.Ref}}, nil
 }
 
 // takeTurn takes what is due in a table, so that no other node does until the lease is over. A node that has nothing to do only reads.
@@ -113,8 +120,9 @@ type lifecycleRun struct {
 	policy *lifecycle.Policy
 	turn   int64
 	began  time.Time
-	// doomed is a ring of the oldest images that are to go; next is the place of the next one.
+	// doomed is a ring of the oldest images that are to go, most of them at the most; next is the place of the next one.
 	doomed []doomed
+	most   int
 	next   int
 	more   bool // than there is room for
 }
@@ -146,12 +154,12 @@ func (run *lifecycleRun) choose(ctx context.Context) error {
 			if _, err := hex.Decode(d.digest[:], []byte(s.digest.Hex())); err != nil {
 				return fmt.Errorf("image %s: %w", s.digest, err)
 			}
-			if len(run.doomed) < doomedMost {
+			if len(run.doomed) < run.most {
 				run.doomed = append(run.doomed, d)
 				continue
 			}
 			run.doomed[run.next], run.more = d, true
-			run.next = (run.next + 1) % doomedMost
+			run.next = (run.next + 1) % run.most
 		}
 		if seen += len(some); seen < renewEvery {
 			return nil
@@ -184,16 +192,16 @@ func stateOf(i *agedImage, rule *lifecycle.Rule) uint64 {
 	return h.Sum64()
 }
 
-// carryOut acts upon what was chosen, oldest first (LC-23).
+// carryOut acts upon what was chosen, oldest first (LC-23), and notes that the run came to its end.
 func (run *lifecycleRun) carryOut(ctx context.Context) error {
 	all := run.doomed
 	if run.more { // the ring begins at next
 		all = append(append(make([]doomed, 0, len(all)), all[run.next:]...), all[:run.next]...)
 	}
 	for end := len(all); end > 0; end -= expireTogether {
-		var expired, archived, kept int
+		var did LifecycleRun
 		err := run.g.db.Write(ctx, func(tx *sql.Tx) error {
-			expired, archived, kept = 0, 0, 0
+			did = LifecycleRun{}
 			if err := run.renew(tx); err != nil {
 				return err
 			}
@@ -202,15 +210,8 @@ func (run *lifecycleRun) carryOut(ctx context.Context) error {
 				return err
 			}
 			for i := end - 1; i >= max(0, end-expireTogether); i-- {
-				switch action, err := run.act(tx, guard, &all[i]); {
-				case err != nil:
+				if err := run.act(tx, guard, &all[i], &did); err != nil {
 					return err
-				case action == lifecycle.Expire:
-					expired++
-				case action == lifecycle.Transition:
-					archived++
-				default:
-					kept++
 				}
 			}
 			return nil
@@ -218,51 +219,80 @@ func (run *lifecycleRun) carryOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		run.Expired, run.Archived, run.Kept = run.Expired+expired, run.Archived+archived, run.Kept+kept
+		run.Expired, run.Archived, run.Kept = run.Expired+did.Expired, run.Archived+did.Archived, run.Kept+did.Kept
+	}
+	return run.finish(ctx)
+}
+
+// act expires or archives one image if it is still as it was when its rule chose it, and nothing protects it: both are looked at in the transaction in which it goes
+// (H87). did counts it.
+func (run *lifecycleRun) act(tx *sql.Tx, g guard, d *doomed, did *LifecycleRun) error {
+	digest, rule := oci.Digest("sha256:"+hex.EncodeToString(d.digest[:])), &run.policy.Rules[d.rule]
+	i, err := run.agedOne(tx, digest, run.began)
+	if i == nil || err != nil { // somebody else has removed it
+		return err
+	}
+	if stateOf(i, rule) != d.state {
+		did.Kept++
+		return nil
+	}
+	if p, err := run.protection(tx, g, i); err != nil {
+		return err
+	} else if p.By != "" {
+		did.Kept++
+		return nil
+	}
+	if rule.Action == lifecycle.Transition {
+		did.Archived++
+		return run.archive(tx, digest, rule)
+	}
+	did.Expired++
+	return run.expire(tx, digest, rule)
+}
+
+// archive archives an image with what belongs to it.
+func (run *lifecycleRun) archive(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) error {
+	archived, err := run.archiveImage(tx, d)
+	for _, d := range archived {
+		err = errors.Join(err, run.recordOf(tx, d, rule))
+	}
+	return err
+}
+
+// expire removes an image with what goes with it.
+func (run *lifecycleRun) expire(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) error {
+	all, err := run.goesWith(tx, d)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if err := run.recordOf(tx, d, rule); err != nil {
+			return err
+		}
+	}
+	run.why = fmt.Sprintf("rule %d of the lifecycle policy", rule.Priority)
+	for _, d := range all {
+		var there bool // else it went with what it refers to
+		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2)`, sql.Args(run.ID, d), &there); err != nil {
+			return err
+		}
+		if there {
+			if err := run.deleteImage(tx, d, nil); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// act expires or archives one image if it is still as it was when its rule chose it, and nothing protects it: both are looked at in the transaction in which it goes
-// (H87).
-func (run *lifecycleRun) act(tx *sql.Tx, g guard, d *doomed) (lifecycle.Action, error) {
-	digest, rule := oci.Digest("sha256:"+hex.EncodeToString(d.digest[:])), &run.policy.Rules[d.rule]
-	i, err := run.agedOne(tx, digest, run.began)
-	if i == nil || err != nil || stateOf(i, rule) != d.state {
-		return lifecycle.Keep, err
-	}
-	if p, err := run.protection(tx, g, i); p.By != "" || err != nil {
-		return lifecycle.Keep, err
-	}
-	if rule.Action == lifecycle.Transition {
-		return lifecycle.Transition, errors.Join(run.recordOf(tx, i, rule), run.archiveImage(tx, digest))
-	}
-	all, err := run.goesWith(tx, digest)
+// recordOf keeps for the audit what happens to an image that is still there, and by which rule (LC-23).
+func (run *lifecycleRun) recordOf(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) error {
+	tags, err := run.tagsOf(tx, d)
 	if err != nil {
-		return lifecycle.Keep, err
-	}
-	for _, gone := range all {
-		if err := run.expire(tx, gone, rule); err != nil {
-			return lifecycle.Keep, err
-		}
-	}
-	return lifecycle.Expire, nil
-}
-
-// expire removes one image, unless it went with what it belongs to.
-func (run *lifecycleRun) expire(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) error {
-	i, err := run.agedOne(tx, d, run.began)
-	if i == nil || err != nil {
 		return err
 	}
-	run.why = fmt.Sprintf("rule %d of the lifecycle policy", rule.Priority)
-	return errors.Join(run.recordOf(tx, i, rule), run.deleteImage(tx, d, nil))
-}
-
-// recordOf keeps for the audit what happens to an image, and by which rule (LC-23).
-func (run *lifecycleRun) recordOf(tx *sql.Tx, i *agedImage, rule *lifecycle.Rule) error {
 	record := run.call.Audit
-	record.Time, record.Tag, record.Digest = run.g.now(), strings.Join(i.Tags, ","), string(i.digest)
+	record.Time, record.Tag, record.Digest = run.g.now(), strings.Join(tags, ","), string(d)
 	record.Policy, record.Statement = "lifecycle policy", fmt.Sprintf("rule %d: %s", rule.Priority, rule.Action)
 	return run.g.log.Write(tx, &record)
 }
@@ -282,10 +312,10 @@ func (run *lifecycleRun) finish(ctx context.Context) error {
 	})
 }
 
-// end answers err, but that a run whose turn is over is no failure: what it did was right when it did it.
-func (run *lifecycleRun) end(err error) error {
-	if errors.Is(err, errTurnOver) {
-		return nil
+// end answers what the run did, also when its turn was over before it came to its end: that is no failure, and what it did was right when it did it.
+func (run *lifecycleRun) end(err error) (*LifecycleRun, error) {
+	if run.Ended = errors.Is(err, errTurnOver); err != nil && !run.Ended {
+		return nil, err
 	}
-	return err
+	return &run.LifecycleRun, nil
 }

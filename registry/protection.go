@@ -36,7 +36,8 @@ func (r *Repo) guard(tx *sql.Tx, at time.Time) (g guard, err error) {
 }
 
 // protection is what keeps an image from being expired or archived, in this transaction. An image is protected by what protects anything that would go with it: the
-// platforms of an index that run somewhere are as much in use as the index.
+// platforms of an index that run somewhere are as much in use as the index. The answer is the same before and after older images went, see mayGoWith: so a preview
+// tells what the run will do (H86).
 func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error) {
 	var parent oci.Digest
 	switch err := tx.Row(`SELECT COALESCE(MIN(parent), '') FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'`, sql.Args(r.ID, i.digest), &parent); {
@@ -48,7 +49,7 @@ func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error)
 	if g.grace == 0 && g.pulled == 0 && !g.used && !g.locked {
 		return Protection{}, nil
 	}
-	all, err := r.goesWith(tx, i.digest)
+	all, err := r.mayGoWith(tx, i)
 	if err != nil {
 		return Protection{}, err
 	}
@@ -112,45 +113,73 @@ func roughly(d time.Duration) string {
 	return fmt.Sprintf("%d s", d/time.Second)
 }
 
-// goesWith are the image, its children that have no tags and that no index needs but those that go too, and what refers to any of these as its subject and is not
-// needed by another index. Children are behind the indexes that list them. docs/decisions/children-go-with-their-index.md says why.
-func (r *Repo) goesWith(tx *sql.Tx, image oci.Digest) (all []oci.Digest, err error) {
-	in := map[oci.Digest]bool{image: true}
+// keepers are the indexes that list an image, and the image that it refers to if that is there.
+const keepers = `SELECT parent AS keeper FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'
+	UNION SELECT s.digest FROM manifest m JOIN manifest s ON s.repository_id = $1 AND s.digest = m.subject WHERE m.repository_id = $1 AND m.digest = $2 AND m.subject <> ''`
+
+// newerKeepers are those of the keepers that stay, and can be pulled, at least until an image of that time and digest is carried out: younger ones that belong to nothing
+// themselves. An image that belongs to another goes when that does, whatever its own age.
+const newerKeepers = `SELECT k.digest FROM (` + keepers + `) up JOIN manifest k ON k.repository_id = $1 AND k.digest = up.keeper
+	WHERE k.subject = '' AND k.status <> 'ARCHIVED' AND (k.pushed_at, k.digest) > ($3, $4)
+	AND NOT EXISTS (SELECT 1 FROM manifest_ref p WHERE p.repository_id = $1 AND p.child = k.digest AND p.kind = 'manifest')`
+
+// goesWith are the image, its children that have no tags and what refers to any of these as its subject: as far as no index and no subject needs them but those that
+// go too. docs/decisions/children-go-with-their-index.md says why.
+func (r *Repo) goesWith(tx *sql.Tx, image oci.Digest) ([]oci.Digest, error) {
+	return r.belongingTo(tx, image, keepers)
+}
+
+// mayGoWith is goesWith for an image that is one of many on their way out, oldest first: what it shares with older ones may be left to it when its turn comes.
+func (r *Repo) mayGoWith(tx *sql.Tx, i *agedImage) ([]oci.Digest, error) {
+	return r.belongingTo(tx, i.digest, newerKeepers, sql.Micros(i.Pushed), i.digest)
+}
+
+// belongingTo are the image, its children that have no tags, and what refers to any of these: but for what is kept by something that the query finds, unless that belongs
+// to the image too.
+func (r *Repo) belongingTo(tx *sql.Tx, image oci.Digest, keepers string, args ...any) (all []oci.Digest, err error) {
+	in, refers := map[oci.Digest]bool{image: true}, map[oci.Digest]bool{}
 	all = []oci.Digest{image}
 	for at := 0; at < len(all); at++ {
-		// A child that another index of these needs is met again when that one is looked at.
-		var free []oci.Digest
-		err := tx.Rows(`SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind = 'manifest'
-			AND NOT EXISTS (SELECT 1 FROM tag WHERE repository_id = $1 AND digest = child) AND EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = child)
-			UNION SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' ORDER BY 1`, sql.Args(r.ID, all[at]), func(row sql.Scanner) error {
+		// What another image of these keeps is met again when that one is looked at.
+		var some []oci.Digest
+		err := tx.Rows(`SELECT m.digest, m.subject = $2, EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = m.digest) FROM manifest m
+			WHERE m.repository_id = $1 AND m.digest IN (SELECT child FROM manifest_ref WHERE repository_id = $1 AND parent = $2 AND kind = 'manifest'
+				UNION SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '') ORDER BY m.digest`, sql.Args(r.ID, all[at]), func(row sql.Scanner) error {
 			var d oci.Digest
-			err := row.Scan(&d)
-			if !in[d] {
-				free = append(free, d)
+			var referrer, tagged bool
+			err := row.Scan(&d, &referrer, &tagged)
+			refers[d] = refers[d] || referrer
+			if !in[d] && (!tagged || refers[d]) {
+				some = append(some, d)
 			}
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range free {
-			needed := false
-			err := tx.Rows(`SELECT parent FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'`, sql.Args(r.ID, d), func(row sql.Scanner) error {
-				var parent oci.Digest
-				err := row.Scan(&parent)
-				needed = needed || !in[parent]
-				return err
-			})
+		for _, d := range some {
+			kept, err := r.keptBy(tx, in, d, keepers, args...)
 			if err != nil {
 				return nil, err
 			}
-			if !needed {
+			if !kept {
 				in[d] = true
 				all = append(all, d)
 			}
 		}
 	}
 	return all, nil
+}
+
+// keptBy reports whether a query for what keeps d finds anything but what goes with it. The query's first parameters are the repository and d.
+func (r *Repo) keptBy(tx *sql.Tx, going map[oci.Digest]bool, d oci.Digest, query string, args ...any) (kept bool, err error) {
+	err = tx.Rows(query, append(sql.Args(r.ID, d), args...), func(row sql.Scanner) error {
+		var keeper oci.Digest
+		err := row.Scan(&keeper)
+		kept = kept || !going[keeper]
+		return err
+	})
+	return kept, err
 }
 
 // useOf says whether a workload uses the image, by its digest or by one of its tags, as somebody reported who still stands by it.
