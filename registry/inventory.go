@@ -33,7 +33,7 @@ type Inventory struct {
 	ReportedBy string // ARN
 	ReportedAt time.Time
 	ExpiresAt  time.Time
-	Images     int // references to images of the account in the region
+	Images     int // tags and digests of the account in the region that it protects: a tag comes with the digest that it named
 }
 
 // PutInventory takes the report of a source, a cluster say, on which images its workloads use, in place of the one before. Until it expires, no lifecycle policy of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/berth-registry/berth/registry"
@@ -28,7 +29,8 @@ type LifecyclePreviewCmd struct {
 // Help is the longer text of `berth lifecycle preview --help`.
 func (c *LifecyclePreviewCmd) Help() string {
 	return `Nothing is changed. The repository is taken as it is now: what will be pushed and pulled until the date is not known, and what is in use now is taken to be in use then.
-The bytes are those of layers that nothing needs any more once the images are gone, in any repository. It needs berth:PreviewLifecyclePolicy on the repository. The same without
+Of each rule it tells how many images are its own (those that no rule before it selects), how many of these it would not keep, and how many of those stay all the same, because they
+are locked, in use, pushed or pulled recently, or part of an index. The bytes are those of layers that nothing needs any more once the images are gone, in any repository. It needs berth:PreviewLifecyclePolicy on the repository. The same without
 dates and reasons is aws ecr start-lifecycle-policy-preview and get-lifecycle-policy-preview.`
 }
 
@@ -79,14 +81,22 @@ func (c *LifecyclePreviewCmd) Run(ctx context.Context, cli *CLI) error {
 	if err := json.Unmarshal([]byte(summary), &f); err != nil {
 		return fmt.Errorf("the server's answer cannot be read: %w", err)
 	}
+	if len(f.Rules) > 0 {
+		fmt.Println()
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tACTION\tIMAGES\tTO GO\tPROTECTED\tCOMES FREE\tDESCRIPTION")
 	for _, r := range f.Rules {
-		fmt.Printf("rule %d (%s): %d images are its own, it would not keep %d, %d of them are protected, %d bytes come free\n", r.Priority, r.Action, r.Owns, r.Chosen, r.Protected, r.Free)
+		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\t%s\n", r.Priority, r.Action, r.Owns, r.Chosen, r.Protected, size(r.Free), r.Description)
+	}
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	least := ""
 	if f.Partly {
 		least = "at least "
 	}
-	fmt.Printf("at %s: of %d images %d expire, %d are archived, %s%d bytes come free\n", f.At.Format(time.RFC3339), f.Images, f.Expired, f.Archived, least, f.Free)
+	fmt.Printf("at %s: of %d images %d expire, %d are archived, %s%s come free\n", f.At.Format(time.RFC3339), f.Images, f.Expired, f.Archived, least, size(f.Free))
 	return nil
 }
 
@@ -169,10 +179,22 @@ func (c *LifecycleProtectCmd) Run(ctx context.Context, cli *CLI) error {
 		seconds int64
 	}{{"pushed", have.GraceSeconds}, {"pulled", have.PulledWithinSeconds}} {
 		if p.seconds == 0 {
-			fmt.Printf("images are not protected by when they were %s\n", p.what)
+			fmt.Printf("no image is kept for having been %s recently\n", p.what)
 			continue
 		}
-		fmt.Printf("images are protected that were %s within %s\n", p.what, time.Duration(p.seconds)*time.Second)
+		fmt.Printf("images that were %s within %s are kept\n", p.what, span(time.Duration(p.seconds)*time.Second))
 	}
 	return nil
+}
+
+// span is a duration as people write it, and as flags take it: 72h, not 72h0m0s.
+func span(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -115,6 +115,13 @@ func TestKeep(t *testing.T) {
 	script(t, "keep", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// A team looks what a lifecycle policy would do, and puts it.
+func TestLifecycle(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "lifecycle", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
@@ -228,6 +235,8 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 			"profile": profile,
 			"hosts":   hosts,
 			"layout":  layout,
+			"replace": replace,
+			"until":   until,
 			"request": request,
 			"issuer":  provider.start,
 			"token":   provider.token,
@@ -301,6 +310,38 @@ func match(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s has nothing like %s", args[1], args[2])
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// replace FILE OLD=NEW... replaces texts in a file of the work folder.
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: replace FILE OLD=NEW...")
+	}
+	text := ts.ReadFile(args[0])
+	for _, pair := range args[1:] {
+		before, after, _ := strings.Cut(pair, "=")
+		text = strings.ReplaceAll(text, before, after)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// until exec PROGRAM ARGS... -- REGEXP runs the program again and again until it succeeds and its output matches: for what a server does in the background.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	last := len(args) - 1
+	if last < 3 || args[0] != "exec" || args[last-1] != "--" {
+		ts.Fatalf("usage: until exec PROGRAM ARGS... -- REGEXP")
+	}
+	expression, err := regexp.Compile("(?m)" + args[last])
+	ts.Check(err)
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(500 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:last-1]...)
+		if err == nil && expression.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v: its output never matched %s: %v", args[1:last-1], args[last], err)
+		}
+	}
 }
 
 // field NAME FILE KEY... sets an environment variable to a member of the JSON in a file: the keys lead to it, and "*" is any.
