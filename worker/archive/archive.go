@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/worker"
 )
 
 // every is how often a node looks whether there is something to move: how long somebody who restores an image waits beside the copying itself.
@@ -14,22 +15,14 @@ const every = time.Second
 
 // Run moves layers until ctx ends. An error is logged; what it is about is tried again.
 func Run(ctx context.Context, g *registry.Registry) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	worker.Every(ctx, every, func(ctx context.Context) {
 		moved, err := g.MoveLayers(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return
 		case err != nil:
 			slog.Error("a layer could not be moved into or out of the archive's store; it is tried again", "error", err)
 		case moved > 0:
 			slog.Info("layers moved into or out of the archive's store", "layers", moved)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/worker"
 )
 
 // every is how often a node looks whether something is due: somebody may be waiting for a preview.
@@ -15,17 +16,13 @@ const every = time.Second
 
 // Run works until ctx ends. An error is logged; what failed is tried again, by this or another node.
 func Run(ctx context.Context, g *registry.Registry) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		previews(ctx, g)
-		policies(ctx, g)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	worker.Every(ctx, every, func(ctx context.Context) { Work(ctx, g) })
+}
+
+// Work does all that is due now. An error is logged.
+func Work(ctx context.Context, g *registry.Registry) {
+	previews(ctx, g)
+	policies(ctx, g)
 }
 
 func previews(ctx context.Context, g *registry.Registry) {
@@ -49,9 +46,9 @@ func policies(ctx context.Context, g *registry.Registry) {
 			return
 		case run == nil:
 			return
-		case run.Expired+run.Archived > 0:
+		case run.Expired+run.Archived > 0 || run.Ended:
 			slog.Info("lifecycle policy carried out", "account", run.Account, "region", run.Region, "repository", run.Name,
-				"expired", run.Expired, "archived", run.Archived, "protected", run.Kept)
+				"expired", run.Expired, "archived", run.Archived, "kept", run.Kept, "replaced", run.Ended)
 		}
 		previews(ctx, g) // somebody may be waiting
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/notaryproject/notation-core-go/signature/jws"
 
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/worker"
 )
 
 const (
@@ -29,18 +30,11 @@ const (
 
 // Run signs until ctx ends. An error is logged; the signature is tried again.
 func Run(ctx context.Context, g *registry.Registry) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	worker.Every(ctx, every, func(ctx context.Context) {
 		if err := Sign(ctx, g); err != nil && ctx.Err() == nil {
 			slog.Error("images could not be signed; it is tried again", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }
 
 // Sign signs all that is due now.

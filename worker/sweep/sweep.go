@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/worker"
 )
 
 // every is how often a node looks; what is removed is a day old, so an hour more does not matter.
@@ -15,9 +16,7 @@ const every = time.Hour
 
 // Run sweeps now and then every hour, until ctx ends. An error is logged; the next sweep tries again.
 func Run(ctx context.Context, g *registry.Registry) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	worker.Every(ctx, every, func(ctx context.Context) {
 		removed, err := g.ExpireUploads(ctx)
 		told(ctx, "uploads that were left alone", int64(removed), err)
 		told(ctx, "what deleted repositories left", 0, g.RemoveDeleted(ctx))
@@ -27,12 +26,7 @@ func Run(ctx context.Context, g *registry.Registry) {
 		told(ctx, "old events", 0, err)
 		told(ctx, "old previews of lifecycle policies", 0, g.ExpirePreviews(ctx))
 		told(ctx, "old reports of use", 0, g.ExpireInventories(ctx))
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }
 
 // told logs how one part of a sweep went, unless it was only told to end.
