@@ -171,6 +171,9 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, 
 	if err := tx.Row(`DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING updated_at`, sql.Args(r.ID, id.Tag), &lost.updatedAt); err != nil {
 		return nil, nil, err
 	}
+	if err := r.tagsChanged(tx, digest); err != nil {
+		return nil, nil, err
+	}
 	r.lost[digest] = append(r.lost[digest], lost)
 	if err := r.g.contents.moved(tx, r.ID, id.Tag); err != nil {
 		return nil, nil, err

@@ -336,6 +336,14 @@ func TestLifecycleProperty(t *testing.T) {
 			}
 		}
 		again := read(w, t, r, bodies)
+		untagged := false
+		without, _, err := r.Images(ctx, registry.ImageFilter{Tagged: &untagged}, "", 100)
+		do(err)
+		for _, i := range without {
+			if len(again[i.Digest].Tags) > 0 {
+				t.Errorf("%s is listed as untagged", i.Digest)
+			}
+		}
 		for d, was := range before {
 			is := again[d]
 			if is == nil {

@@ -189,6 +189,14 @@ func TestAgainstModel(t *testing.T) {
 					if err != nil || len(list) != len(m.images) {
 						t.Fatalf("%d images, want %d: %v", len(list), len(m.images), err)
 					}
+					tagged := len(m.tags)%2 == 0
+					some, _, err := r.Images(ctx, registry.ImageFilter{Tagged: &tagged}, "", 100)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if want := slices.DeleteFunc(slices.Clone(list), func(i registry.Image) bool { return tagged != (len(i.Tags) > 0) }); !slices.EqualFunc(some, want, same) {
+						t.Fatalf("with tags (%v) are %+v, want %+v", tagged, some, want)
+					}
 					for n, i := range list {
 						want, ok := m.images[i.Digest]
 						if !ok || i.Subject != want.subject || !slices.Equal(i.Tags, m.tagged(i.Digest)) || n > 0 && m.images[list[n-1].Digest].number < want.number {

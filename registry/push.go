@@ -82,7 +82,7 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 		if err != nil {
 			return err
 		}
-		if s.New, s.Restored, err = r.store(tx, m, digest, p.Body); err != nil {
+		if s.New, s.Restored, err = r.store(tx, m, digest, p.Body, p.Tag != ""); err != nil {
 			return err
 		}
 		if p.Tag != "" {
@@ -113,8 +113,8 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 }
 
 // store keeps the manifest if the repository does not have it yet, and brings it back if it is archived (API-71); everything that it refers to must be there, in the
-// size that it says.
-func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte) (isNew, restored bool, err error) {
+// size that it says. tagged says that the same transaction gives it a tag.
+func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte, tagged bool) (isNew, restored bool, err error) {
 	var mediaType string
 	var status ImageStatus
 	err = tx.Row(`SELECT media_type, status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &mediaType, &status)
@@ -146,9 +146,9 @@ func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte
 	if m.Subject != nil {
 		subject, annotations = m.Subject.Digest, toJSON(m.Annotations)
 	}
-	if _, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT (repository_id, digest) DO NOTHING`, // see keep
-		r.ID, digest, m.MediaType, m.ArtifactMediaType(), referrerType(m), annotations, subject, size, body, len(body), sql.Micros(r.g.now())); err != nil {
+	if _, err := tx.Exec(`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull, tagged)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12) ON CONFLICT (repository_id, digest) DO NOTHING`, // see keep
+		r.ID, digest, m.MediaType, m.ArtifactMediaType(), referrerType(m), annotations, subject, size, body, len(body), sql.Micros(r.g.now()), tagged); err != nil {
 		return false, false, err
 	}
 	if err := r.refer(tx, m, digest); err != nil {
@@ -337,5 +337,20 @@ func (r *Repo) point(tx *sql.Tx, rules tagRules, tag string, digest oci.Digest) 
 		ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at`, r.ID, tag, digest, sql.Micros(r.g.now())); err != nil {
 		return false, err
 	}
+	if err := r.tagsChanged(tx, digest); err != nil {
+		return false, err
+	}
+	if exists {
+		if err := r.tagsChanged(tx, was); err != nil {
+			return false, err
+		}
+	}
 	return true, r.g.contents.moved(tx, r.ID, tag)
+}
+
+// tagsChanged notes whether an image that got or lost a tag has any: see ImageFilter.
+func (r *Repo) tagsChanged(tx *sql.Tx, d oci.Digest) error {
+	_, err := tx.Exec(`UPDATE manifest SET tagged = NOT tagged WHERE repository_id = $1 AND digest = $2
+		AND tagged <> EXISTS (SELECT 1 FROM tag WHERE repository_id = $1 AND digest = $2)`, r.ID, d)
+	return err
 }

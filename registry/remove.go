@@ -16,6 +16,9 @@ const removeAtOnce = 500
 // Delete removes the repository with its images, tags, policy and uploads (API-40). Without force the fault is RepositoryNotEmpty while it holds images, and always
 // while a lock keeps one of them. What was removed from it before cannot be brought back then.
 //
+// No event tells of the images: EVT-4 has events for images that are deleted by their tag or digest, and EVT-12 for those that a policy expires. What ends here is the
+// repository, which the audit record tells; a hundred thousand events would say less.
+//
 // A large repository loses its name at once, and its rows one part after the other: for everybody it is gone when Delete returns, whatever is left of it.
 func (r *Repo) Delete(ctx context.Context, force bool) error {
 	large := false

@@ -53,6 +53,7 @@ type removedRow struct {
 	Status                                     ImageStatus
 	ArchivedAt, ActivatedAt                    int64
 	LastPuller                                 string
+	Signing                                    []SigningStatus `json:",omitempty"`
 }
 
 // removedTag is a tag that a removed image had.
@@ -73,6 +74,9 @@ func (r *Repo) keepRemoved(tx *sql.Tx, d oci.Digest, removal int64) (int64, erro
 		FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, d), &row.MediaType, &row.ArtifactMediaType, &row.ArtifactType, &annotations,
 		&row.Subject, &row.ImageSize, &row.PushedAt, &row.LastPull, &row.Status, &row.ArchivedAt, &row.ActivatedAt, &row.LastPuller)
 	if err != nil {
+		return 0, err
+	}
+	if row.Signing, err = r.signingOf(tx, d); err != nil {
 		return 0, err
 	}
 	row.Annotations = json.RawMessage(annotations)
@@ -324,6 +328,9 @@ func (r *Repo) bringBackOne(tx *sql.Tx, id int64, rules tagRules, out *Brought) 
 	if isNew, err = r.storeAgain(tx, m, d, body, &was); err != nil {
 		return false, err
 	}
+	if err := r.request(tx, d, was.Signing); err != nil {
+		return false, err
+	}
 	tags, err := removedTags(tx, id)
 	if err != nil {
 		return false, err
@@ -399,6 +406,9 @@ func (r *Repo) pointAgain(tx *sql.Tx, rules tagRules, t removedTag, d oci.Digest
 		return fmt.Sprintf("the image has %d tags, which is the limit", tags), nil
 	}
 	if _, err := tx.Exec(`INSERT INTO tag (repository_id, name, digest, updated_at) VALUES ($1, $2, $3, $4)`, r.ID, t.name, d, t.updatedAt); err != nil {
+		return "", err
+	}
+	if err := r.tagsChanged(tx, d); err != nil {
 		return "", err
 	}
 	return "", r.g.contents.moved(tx, r.ID, t.name)

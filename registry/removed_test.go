@@ -175,3 +175,57 @@ func TestRemovedEnds(t *testing.T) {
 		w.refused(err, fault.ImageNotFound, "") // H102
 	})
 }
+
+// API-78: what comes back is as signed as it was: its signatures come with it, and how far they are; what was still to be signed is signed then.
+func TestRestoreSigned(t *testing.T) {
+	eachWith(t, keepWeek, func(w *world) {
+		w.repo("signed")
+		root := w.root(vendor)
+		p, err := w.CreateSigningProfile(root, vendor, region, "release")
+		w.ok(err)
+		w.ok(w.PutSigningRules(root, vendor, region, []registry.SigningRule{{Profile: p.ARN}}))
+		r := w.again("signed")
+		signed := w.pushed(r, "signed")
+		tasks, err := w.SigningTasks(w.Context(), 10)
+		w.ok(err)
+		if len(tasks) != 1 {
+			t.Fatalf("%d tasks", len(tasks))
+		}
+		w.ok(tasks[0].Attach(w.Context(), []byte("{}"), "application/jose+json", map[string]string{"by": "us"}))
+		failed := w.pushed(r, "failed")
+		tasks, err = w.SigningTasks(w.Context(), 10)
+		w.ok(err)
+		w.ok(tasks[0].Fail(w.Context(), "ProfileNotFound", "it is gone"))
+		waiting := w.pushed(r, "waiting")
+		all := []oci.Digest{signed, failed, waiting}
+		statuses := func() (list []registry.SigningStatus) {
+			for _, d := range all {
+				_, some, err := r.SigningStatuses(w.Context(), registry.Reference{Digest: d})
+				w.ok(err)
+				list = append(list, some...)
+			}
+			return list
+		}
+		before := statuses()
+		for _, d := range all {
+			w.remove(r, registry.Reference{Digest: d})
+		}
+		if tasks, err := w.SigningTasks(w.Context(), 10); err != nil || len(tasks) != 0 {
+			t.Fatal(tasks, err)
+		}
+		for _, d := range all {
+			w.restored(r, registry.Reference{Digest: d}, nil)
+		}
+		if after := statuses(); len(before) != 3 || !slices.Equal(before, after) {
+			t.Errorf("was %+v, is %+v", before, after)
+		}
+		if found, _, err := r.Referrers(w.Context(), signed, nil, "", "", 10); err != nil || len(found) != 1 {
+			t.Error(found, err)
+		}
+		tasks, err = w.SigningTasks(w.Context(), 10)
+		w.ok(err)
+		if len(tasks) != 1 || tasks[0].Subject.Digest != waiting {
+			t.Errorf("%+v", tasks)
+		}
+	})
+}

@@ -114,14 +114,22 @@ func (r *Repo) SigningStatuses(ctx context.Context, ref Reference) (d oci.Digest
 		return "", nil, err
 	}
 	d = images[0].Digest
-	err = r.g.db.Rows(ctx, `SELECT profile, status, failure_code, failure_reason FROM image_signing WHERE repository_id = $1 AND digest = $2 ORDER BY profile`, sql.Args(r.ID, d),
+	err = r.g.db.View(ctx, func(tx *sql.Tx) error {
+		list, err = r.signingOf(tx, d)
+		return err
+	})
+	return d, list, err
+}
+
+func (r *Repo) signingOf(tx *sql.Tx, d oci.Digest) (list []SigningStatus, err error) {
+	err = tx.Rows(`SELECT profile, status, failure_code, failure_reason FROM image_signing WHERE repository_id = $1 AND digest = $2 ORDER BY profile`, sql.Args(r.ID, d),
 		func(row sql.Scanner) error {
 			var s SigningStatus
 			err := row.Scan(&s.Profile, &s.Status, &s.FailureCode, &s.FailureReason)
 			list = append(list, s)
 			return err
 		})
-	return d, list, err
+	return list, err
 }
 
 // readSigning reads the rules of a registry; the error is sql.ErrNoRows if it has none.
@@ -159,7 +167,8 @@ func (r *Repo) signatures(ctx context.Context, m *oci.Manifest) (wanted []Signin
 	return wanted, nil
 }
 
-// request notes in the push's transaction what is to be signed. What has failed is tried again by another push of the same image.
+// request notes in the transaction of a push, or of an image's return, how far its signatures are, and so what is to be signed. What has failed is tried again by another push of the
+// same image.
 func (r *Repo) request(tx *sql.Tx, d oci.Digest, wanted []SigningStatus) error {
 	for _, s := range wanted {
 		if _, err := tx.Exec(`INSERT INTO image_signing (repository_id, digest, profile, status, failure_code, failure_reason, due, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)

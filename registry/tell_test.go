@@ -82,6 +82,9 @@ func TestEvents(t *testing.T) {
 		expect(line("Image", "PUSH", "child", c), line("Image", "PUSH", "index", i))
 		w.remove(r, registry.Reference{Tag: "child"}, registry.Reference{Tag: "index"})
 		expect(line("Image", "DELETE", "child", c), line("Image", "DELETE", "index", i))
+		// The end of a repository is not told image by image.
+		w.ok(r.Delete(w.Context(), true))
+		expect()
 	})
 }
 
