@@ -16,7 +16,9 @@ type measured struct {
 	Peak      []float64 `json:",omitempty"` // resident MB
 	Seconds   []float64 `json:",omitempty"` // until the first answer
 	Curve     []point   `json:",omitempty"` // of lists
-	target    *target
+	// Evaluations are of lifecycle policies.
+	Evaluations []evaluation `json:",omitempty"`
+	target      *target
 }
 
 // result is one row of the table.
@@ -61,6 +63,10 @@ func (r *result) print(w io.Writer) {
 	for _, m := range r.Targets {
 		if len(m.Curve) > 0 {
 			m.printCurve(w)
+			continue
+		}
+		if len(m.Evaluations) > 0 {
+			m.printEvaluations(w)
 			continue
 		}
 		line := fmt.Sprintf("  %-13s", m.Target)

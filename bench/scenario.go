@@ -90,6 +90,10 @@ func scenarios() []scenario {
 			targets: []string{"berth"}, prepare: prepareLists, round: listRound, goal: goal{figure: flatFigure, limit: 1.5}, once: true,
 		},
 		{
+			name: "lifecycle", title: "a lifecycle policy of 50 rules on 10,000, 100,000 and 1,000,000 images", unit: "times the time for an image in the smallest repository",
+			targets: []string{"berth"}, prepare: prepareLifecycle, round: lifecycleRound, goal: goal{figure: linearFigure, limit: 1.5}, once: true,
+		},
+		{
 			name: "start", title: "start to first answer, 100,000 images", unit: "s", targets: []string{"berth", "distribution"}, prepare: prepareMany,
 			round: startRound, goal: goal{figure: secondsFigure, limit: 1},
 		},
@@ -150,33 +154,41 @@ func memoryRound(clients int) func(context.Context, *bench, *measured) error {
 		t := m.target
 		until := time.Now().Add(time.Duration(3 * b.seconds * float64(time.Second)))
 		var peak float64
-		var watch sync.WaitGroup
-		over := make(chan struct{})
-		watch.Go(func() {
-			for {
-				peak = max(peak, t.process.resident())
-				select {
-				case <-over:
-					return
-				case <-time.After(50 * time.Millisecond):
+		err := t.watch(&peak, func() error {
+			return each(2, func(i int) error {
+				if i == 0 {
+					_, err := pushing(ctx, t, clients/2, until, func(p *pusher) error { return p.image(small, b.corpus.image(5)) })
+					return err
 				}
-			}
-		})
-		err := each(2, func(i int) error {
-			if i == 0 {
-				_, err := pushing(ctx, t, clients/2, until, func(p *pusher) error { return p.image(small, b.corpus.image(5)) })
+				_, err := pulling(ctx, t, clients/2, until, func(client, turn int) []request {
+					return t.pull(small, t.images[(client+turn)%len(t.images)])
+				})
 				return err
-			}
-			_, err := pulling(ctx, t, clients/2, until, func(client, turn int) []request {
-				return t.pull(small, t.images[(client+turn)%len(t.images)])
 			})
-			return err
 		})
-		close(over)
-		watch.Wait()
 		m.Peak = append(m.Peak, peak)
 		return err
 	}
+}
+
+// watch notes in peak the server's highest resident memory, in MB, while work is done.
+func (t *target) watch(peak *float64, work func() error) error {
+	var watch sync.WaitGroup
+	over := make(chan struct{})
+	watch.Go(func() {
+		for {
+			*peak = max(*peak, t.process.resident())
+			select {
+			case <-over:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+	err := work()
+	close(over)
+	watch.Wait()
+	return err
 }
 
 // idleRound starts the server again and looks at it when it has had time to do what it does after a start.
