@@ -2,11 +2,11 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -54,9 +54,11 @@ type ForecastImage struct {
 // layersMost bounds the layers that a forecast remembers to say what comes free.
 const layersMost = 500_000
 
-// Forecast says what a policy would do at a time, zero is now, as the repository is now: what would be pushed and pulled until then is not known, and what is in use is taken to be in
-// use then. An empty text is the repository's own policy. Images are listed newest first, limit of them, after the cursor that the page before ended with; all else is of the
-// whole repository, and in the first page only. The faults are InvalidParameter and LifecyclePolicyNotFound.
+// Forecast says what will have become of the images by a time, zero is now, if a policy is carried out from now on: what would be pushed and pulled until then is not
+// known, what is in use is taken to be in use then, and counts are of the images that are there now. So an image that is archived may expire from the archive before that
+// time, and parts of an index that have names of their own after the index went. An empty text is the repository's own policy. Images are listed newest first, limit of
+// them, after the cursor that the page before ended with; all else is of the whole repository, and in the first page only. The faults are InvalidParameter and
+// LifecyclePolicyNotFound.
 func (r *Repo) Forecast(ctx context.Context, text string, at time.Time, after string, limit int) (*Forecast, string, error) {
 	now := r.g.now()
 	if at.IsZero() {
@@ -76,29 +78,68 @@ func (r *Repo) Forecast(ctx context.Context, text string, at time.Time, after st
 	if err != nil {
 		return nil, "", err
 	}
-	w := &forecaster{Repo: r, f: &Forecast{At: at.UTC(), Kept: map[string]int{}}, limit: limit, rules: map[*lifecycle.Rule]int32{}, layers: map[[32]byte]layerUse{}}
+	page := forecastPage{Policy: text, From: sql.Micros(now), At: sql.Micros(at)}
 	if after != "" {
-		pushed, digest, ok := strings.Cut(after, " ")
-		micros, err := strconv.ParseInt(pushed, 10, 64)
-		if !ok || err != nil {
-			return nil, "", fmt.Errorf("cursor %q", after)
+		if page, err = page.from(after); err != nil {
+			return nil, "", err
 		}
-		w.after = &agedImage{digest: oci.Digest(digest), Image: lifecycle.Image{Pushed: sql.Time(micros)}}
+		now, at = sql.Time(page.From), sql.Time(page.At)
 	}
+	e := &evaluation{Repo: r, run: p.Begin(at), from: now, at: at, after: newest(), slice: evaluateAtOnce}
+	if at.After(now) {
+		e.ahead = &ahead{gone: map[oci.Digest]time.Time{}}
+	}
+	w := &forecaster{evaluation: e, f: &Forecast{At: at.UTC(), Kept: map[string]int{}}, page: page, later: after != "", limit: limit, rules: map[*lifecycle.Rule]int32{}, layers: map[[32]byte]layerUse{}}
 	for i := range p.Rules {
 		rule := &p.Rules[i]
 		w.rules[rule] = int32(i)
 		w.f.Rules = append(w.f.Rules, ForecastRule{Priority: rule.Priority, Description: rule.Description, Action: actionName(rule.Action)})
 	}
-	if err := r.evaluate(ctx, p, at, func(some []ruled) error { return w.add(ctx, some) }); err != nil && !errors.Is(err, errEnough) {
+	if w.begin = e.after; w.later {
+		w.begin = &agedImage{digest: page.Digest, Image: lifecycle.Image{Pushed: sql.Time(page.Pushed)}}
+		if page.Counts != nil {
+			e.run, e.after = p.Resume(at, page.Counts), w.begin
+		}
+		w.again = page.Counts == nil
+	}
+	w.align()
+	if err := e.all(ctx, func(some []ruled) error { return w.add(ctx, some) }); err != nil && !errors.Is(err, errEnough) {
 		return nil, "", err
 	}
-	if w.after == nil {
+	if !w.later {
 		if err := w.free(ctx); err != nil {
 			return nil, "", err
 		}
 	}
-	return w.f, w.next, nil
+	next, err := w.next(ctx)
+	return w.f, next, err
+}
+
+// forecastPage is where a page of a forecast ends.
+type forecastPage struct {
+	Policy   string // its hash, in a cursor: with another one the counts mean nothing
+	From, At int64
+	Pushed   int64
+	Digest   oci.Digest
+	// Counts are the evaluation's; without them it has to be done again from the newest image on.
+	Counts []int `json:",omitempty"`
+}
+
+func hashOf(policy string) string {
+	sum := sha256.Sum256([]byte(policy))
+	return hex.EncodeToString(sum[:8])
+}
+
+// from reads a cursor of the same forecast. The fault is InvalidParameter if the policy is another one meanwhile.
+func (p forecastPage) from(cursor string) (read forecastPage, err error) {
+	if err := json.Unmarshal([]byte(cursor), &read); err != nil {
+		return read, fmt.Errorf("cursor %q: %w", cursor, err)
+	}
+	if read.Policy != hashOf(p.Policy) {
+		return read, fault.New(fault.InvalidParameter, "The lifecycle policy was changed after the first page; begin again")
+	}
+	read.Policy = p.Policy
+	return read, nil
 }
 
 func actionName(a lifecycle.Action) string {
@@ -116,40 +157,51 @@ var errEnough = errors.New("the page is full")
 
 // forecaster gathers a Forecast.
 type forecaster struct {
-	*Repo
-	f      *Forecast
-	after  *agedImage
-	limit  int
-	next   string
-	rules  map[*lifecycle.Rule]int32
+	*evaluation
+	f     *Forecast
+	page  forecastPage
+	later bool       // not the first page
+	again bool       // each page has to begin with the newest image
+	begin *agedImage // of the page: the image before it
+	limit int
+	last  *agedImage // of the page, once it is full
+	rules map[*lifecycle.Rule]int32
+	// layers are those of the images that expire.
 	layers map[[32]byte]layerUse
 }
 
 // layerUse is how many of the images that expire have a layer, and the rule by which one of them does.
 type layerUse struct{ images, rule int32 }
 
+// align makes the next slice end with the page, if it would go beyond: so the counts at the end of the page are known.
+func (w *forecaster) align() {
+	w.slice = evaluateAtOnce
+	if left := w.limit - len(w.f.List); 0 < left && left < evaluateAtOnce && (w.after == w.begin || len(w.f.List) > 0) {
+		w.slice = left
+	}
+}
+
 func (w *forecaster) add(ctx context.Context, some []ruled) error {
 	for i := range some {
 		s := &some[i]
-		if w.after == nil {
+		if !w.later {
 			w.count(s)
 		}
-		if w.after != nil && (s.Pushed.After(w.after.Pushed) || s.Pushed.Equal(w.after.Pushed) && s.digest >= w.after.digest) {
+		if w.last != nil || s.Pushed.After(w.begin.Pushed) || s.Pushed.Equal(w.begin.Pushed) && s.digest >= w.begin.digest && w.later {
 			continue
 		}
-		if len(w.f.List) < w.limit {
-			w.f.List = append(w.f.List, shown(s))
+		if w.f.List = append(w.f.List, shown(s)); len(w.f.List) < w.limit {
 			continue
 		}
-		if w.next == "" {
-			last := &w.f.List[w.limit-1]
-			w.next = strconv.FormatInt(sql.Micros(last.PushedAt), 10) + " " + string(last.Digest)
+		if w.last = &s.agedImage; i == len(some)-1 {
+			w.page.Counts = w.run.Counts()
 		}
-		if w.after != nil {
+		if w.later {
 			return errEnough
 		}
 	}
-	if w.after != nil {
+	w.align()
+	if w.later {
 		return nil
 	}
 	return w.g.db.View(ctx, func(tx *sql.Tx) error {
@@ -164,10 +216,36 @@ func (w *forecaster) add(ctx context.Context, some []ruled) error {
 	})
 }
 
+// next is the cursor of the page after this one; empty if there is none.
+func (w *forecaster) next(ctx context.Context) (string, error) {
+	if w.last == nil {
+		return "", nil
+	}
+	var more []agedImage
+	err := w.g.db.View(ctx, func(tx *sql.Tx) (err error) {
+		more, err = w.aged(tx, w.last, 1, w.from)
+		return err
+	})
+	if len(more) == 0 || err != nil {
+		return "", err
+	}
+	w.page.Policy, w.page.Pushed, w.page.Digest = hashOf(w.page.Policy), sql.Micros(w.last.Pushed), w.last.digest
+	if w.again || w.ahead != nil && w.ahead.freed { // the next page has to know which indexes are gone by then
+		w.page.Counts = nil
+	}
+	text, err := json.Marshal(&w.page)
+	return string(text), err
+}
+
 func (w *forecaster) count(s *ruled) {
 	w.f.Images++
 	if s.Rule == nil {
 		return
+	}
+	if s.by != nil { // in the meantime
+		by := &w.f.Rules[w.rules[s.by]]
+		by.Owns++
+		by.Chosen++
 	}
 	rule := &w.f.Rules[w.rules[s.Rule]]
 	rule.Owns++
@@ -191,6 +269,9 @@ func shown(s *ruled) ForecastImage {
 	if s.Rule != nil {
 		i.Rule = s.Rule.Priority
 		reason := s.Reason()
+		if s.by != nil {
+			reason = fmt.Sprintf("rule %d archives it on %s; %s", s.by.Priority, s.archived.UTC().Format(time.DateOnly), reason)
+		}
 		if s.kept.By != "" {
 			reason += ", but " + s.kept.Why
 		}
@@ -206,7 +287,7 @@ func shown(s *ruled) ForecastImage {
 
 // layersOf notes the layers of an image that expires, and of what goes with it.
 func (w *forecaster) layersOf(tx *sql.Tx, s *ruled) error {
-	all, err := w.goesWith(tx, s.digest)
+	all, err := w.mayGoWith(tx, &s.agedImage)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ type ruled struct {
 	lifecycle.Verdict
 	// kept is why an image stays that its rule would not keep, or that no rule is asked about.
 	kept Protection
+	// archived is when, in a forecast, the image goes to the archive first, and by is the rule that sends it there; the verdict is the archive's.
+	archived time.Time
+	by       *lifecycle.Rule
 }
 
 // goes reports whether the policy does something with the image.
@@ -33,44 +36,55 @@ type agedImage struct {
 	// belong to (LC-21, LC-22).
 	subject oci.Digest
 	child   bool
+	index   bool // it may list others
+}
+
+// evaluation is a policy asked about every image of a repository, newest first.
+type evaluation struct {
+	*Repo
+	run *lifecycle.Run
+	// from is the moment at which the repository is looked at, at the one as of which the policy is asked: later, in a forecast.
+	from, at time.Time
+	// after is the image before the first one.
+	after *agedImage
+	// slice is how many images are read at a time.
+	slice int
+	// ahead looks beyond what one run would do; nil for a run.
+	ahead *ahead
 }
 
 // evaluate asks the policy about every image of the repository as of the time given, newest first, and calls each with some at a time. Each part is read for itself:
 // a long evaluation holds up nobody. What is pushed meanwhile is not seen, so that counts are rather too small; who acts upon the answer has to look again.
 func (r *Repo) evaluate(ctx context.Context, p *lifecycle.Policy, at time.Time, each func(some []ruled) error) error {
-	run := p.Begin(at)
-	for after := (&agedImage{Image: lifecycle.Image{Pushed: sql.Time(math.MaxInt64)}}); after != nil; {
+	e := &evaluation{Repo: r, run: p.Begin(at), from: at, at: at, after: newest(), slice: evaluateAtOnce}
+	return e.all(ctx, each)
+}
+
+// newest stands before every image.
+func newest() *agedImage { return &agedImage{Image: lifecycle.Image{Pushed: sql.Time(math.MaxInt64)}} }
+
+// all goes on to the end. What each changes of the evaluation counts for the next slice.
+func (e *evaluation) all(ctx context.Context, each func(some []ruled) error) error {
+	for more := true; more; {
 		var some []ruled
-		err := r.g.db.View(ctx, func(tx *sql.Tx) error {
-			images, err := r.aged(tx, after, evaluateAtOnce, at)
+		err := e.g.db.View(ctx, func(tx *sql.Tx) error {
+			images, err := e.aged(tx, e.after, e.slice, e.from)
 			if err != nil {
 				return err
 			}
-			guard, err := r.guard(tx, at)
+			guard, err := e.guard(tx, e.at)
 			if err != nil {
 				return err
 			}
 			some = make([]ruled, len(images))
 			for i := range images {
-				s := &some[i]
-				s.agedImage = images[i]
-				switch {
-				case s.subject != "":
-					s.kept = Protection{"subject", "it belongs to " + string(s.subject)}
-				case s.child:
-					s.kept = Protection{"index", "it is part of an index, with which it lives and goes"}
-				default:
-					if s.Verdict = run.Next(&s.Image); s.Action == lifecycle.Keep {
-						continue
-					}
-					if s.kept, err = r.protection(tx, guard, &s.agedImage); err != nil {
-						return err
-					}
+				some[i].agedImage = images[i]
+				if err := e.rule(tx, guard, &some[i]); err != nil {
+					return err
 				}
 			}
-			after = nil
-			if len(images) == evaluateAtOnce {
-				after = &images[len(images)-1]
+			if more = len(images) == e.slice; more {
+				e.after = &images[len(images)-1]
 			}
 			return nil
 		})
@@ -84,44 +98,63 @@ func (r *Repo) evaluate(ctx context.Context, p *lifecycle.Policy, at time.Time, 
 	return nil
 }
 
+// rule asks about one image.
+func (e *evaluation) rule(tx *sql.Tx, g guard, s *ruled) (err error) {
+	switch {
+	case s.subject != "":
+		s.kept = Protection{"subject", "it belongs to " + string(s.subject)}
+		return nil
+	case s.child:
+		s.kept = Protection{"index", "it is part of an index, with which it lives and goes"}
+		return nil
+	}
+	if s.Verdict = e.run.Next(&s.Image); s.Action == lifecycle.Keep {
+		return nil
+	}
+	if s.kept, err = e.protection(tx, g, &s.agedImage); err != nil || e.ahead == nil {
+		return err
+	}
+	return e.ahead.look(tx, e, g, s)
+}
+
 // selectAged reads images with their tags, a row for each tag. What an image is a child of is asked of those without tags only.
-const selectAged = `SELECT m.digest, m.pushed_at, m.last_pull, m.status, m.archived_at, m.activated_at, m.subject, m.image_size, COALESCE(t.name, ''),
+const selectAged = `SELECT m.digest, m.pushed_at, m.last_pull, m.status, m.archived_at, m.activated_at, m.subject, m.image_size, m.media_type, COALESCE(t.name, ''),
 	CASE WHEN t.name IS NULL THEN EXISTS (SELECT 1 FROM manifest_ref f WHERE f.repository_id = $1 AND f.child = m.digest AND f.kind = 'manifest') ELSE FALSE END
-	FROM (SELECT digest, pushed_at, last_pull, status, archived_at, activated_at, subject, image_size FROM manifest WHERE repository_id = $1 AND `
+	FROM (SELECT digest, pushed_at, last_pull, status, archived_at, activated_at, subject, image_size, media_type FROM manifest WHERE repository_id = $1 AND `
 
 // aged reads some images, newest first, those of one moment by digest (LC-15, LC-20), from after the one given.
-func (r *Repo) aged(tx *sql.Tx, after *agedImage, limit int, at time.Time) ([]agedImage, error) {
+func (r *Repo) aged(tx *sql.Tx, after *agedImage, limit int, now time.Time) ([]agedImage, error) {
 	return r.scanAged(tx, selectAged+`(pushed_at, digest) < ($2, $3) ORDER BY pushed_at DESC, digest DESC LIMIT $4) m
 		LEFT JOIN tag t ON t.repository_id = $1 AND t.digest = m.digest ORDER BY m.pushed_at DESC, m.digest DESC, t.name`,
-		sql.Args(r.ID, sql.Micros(after.Pushed), after.digest, limit), at)
+		sql.Args(r.ID, sql.Micros(after.Pushed), after.digest, limit), now)
 }
 
 // agedOne reads one image; none if it is not there.
-func (r *Repo) agedOne(tx *sql.Tx, d oci.Digest, at time.Time) (*agedImage, error) {
-	list, err := r.scanAged(tx, selectAged+`digest = $2) m LEFT JOIN tag t ON t.repository_id = $1 AND t.digest = m.digest ORDER BY t.name`, sql.Args(r.ID, d), at)
+func (r *Repo) agedOne(tx *sql.Tx, d oci.Digest, now time.Time) (*agedImage, error) {
+	list, err := r.scanAged(tx, selectAged+`digest = $2) m LEFT JOIN tag t ON t.repository_id = $1 AND t.digest = m.digest ORDER BY t.name`, sql.Args(r.ID, d), now)
 	if len(list) == 0 || err != nil {
 		return nil, err
 	}
 	return &list[0], nil
 }
 
-func (r *Repo) scanAged(tx *sql.Tx, query string, args []any, at time.Time) (list []agedImage, err error) {
-	var digest, status, subject, tag string
+func (r *Repo) scanAged(tx *sql.Tx, query string, args []any, now time.Time) (list []agedImage, err error) {
+	var digest, status, subject, mediaType, tag string
 	var pushed, pulled, archived, activated, size int64
 	var child bool
-	into := []any{&digest, &pushed, &pulled, &status, &archived, &activated, &subject, &size, &tag, &child}
+	into := []any{&digest, &pushed, &pulled, &status, &archived, &activated, &subject, &size, &mediaType, &tag, &child}
 	err = tx.Rows(query, args, func(row sql.Scanner) error {
 		if err := row.Scan(into...); err != nil {
 			return err
 		}
 		if n := len(list); n == 0 || string(list[n-1].digest) != digest {
-			i := agedImage{digest: oci.Digest(digest), subject: oci.Digest(subject), size: size, child: child}
+			i := agedImage{digest: oci.Digest(digest), subject: oci.Digest(subject), size: size, child: child, index: mediaType == oci.MediaTypeImageIndex || mediaType == oci.MediaTypeDockerManifestList}
 			i.Pushed, i.Pulled, i.Archived, i.Activated = sql.Time(pushed), sometime(pulled), sometime(archived), sometime(activated)
 			switch ImageStatus(status) {
 			case Archived:
 				i.Class = lifecycle.Archive
 			case Activating: // it is as good as restored
-				i.Class, i.Activated = lifecycle.Standard, at
+				i.Class, i.Activated = lifecycle.Standard, now
 			default:
 				i.Class = lifecycle.Standard
 			}

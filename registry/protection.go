@@ -46,6 +46,11 @@ func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error)
 	case parent != "":
 		return Protection{"index", "it is part of the index " + string(parent)}, nil // LC-21
 	}
+	return r.ownProtection(tx, g, i)
+}
+
+// ownProtection is protection but for what indexes list.
+func (r *Repo) ownProtection(tx *sql.Tx, g guard, i *agedImage) (Protection, error) {
 	if g.grace == 0 && g.pulled == 0 && !g.used && !g.locked {
 		return Protection{}, nil
 	}

@@ -28,7 +28,9 @@ type LifecyclePreviewCmd struct {
 
 // Help is the longer text of `berth lifecycle preview --help`.
 func (c *LifecyclePreviewCmd) Help() string {
-	return `Nothing is changed. The repository is taken as it is now: what will be pushed and pulled until the date is not known, and what is in use now is taken to be in use then.
+	return `Nothing is changed. It says what will have become of each image by the date if the policy is carried out from now on: an image that is archived may expire from the archive before the date, and
+parts of an index that have tags of their own after the index is gone. What will be pushed and pulled until then is not known, what is in use now is taken to be in use then, and rules that count
+images count those that are there now.
 Of each rule it tells how many images are its own (those that no rule before it selects), how many of these it would not keep, and how many of those stay all the same, because they
 are locked, in use, pushed or pulled recently, or part of an index. The bytes are those of layers that nothing needs any more once the images are gone, in any repository. It needs berth:PreviewLifecyclePolicy on the repository. The same without
 dates and reasons is aws ecr start-lifecycle-policy-preview and get-lifecycle-policy-preview.`
@@ -37,6 +39,7 @@ dates and reasons is aws ecr start-lifecycle-policy-preview and get-lifecycle-po
 // Run prints the images and then what becomes of them by rule.
 func (c *LifecyclePreviewCmd) Run(ctx context.Context, cli *CLI) error {
 	in := c.about()
+	in["limit"] = 10_000
 	if c.Policy != "" {
 		text, err := readFile(c.Policy)
 		if err != nil {

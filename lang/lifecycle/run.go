@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,16 @@ type Run struct {
 // Begin starts an evaluation as of now.
 func (p *Policy) Begin(now time.Time) *Run {
 	return &Run{policy: p, now: now, counts: make([]int, len(p.Rules))}
+}
+
+// Counts are the images that each rule has identified so far, by the place of the rule: with them Resume goes on where this evaluation is.
+func (r *Run) Counts() []int { return slices.Clone(r.counts) }
+
+// Resume is Begin for the images after those that another evaluation of the same policy was given, whose Counts these are. There must be one for each rule.
+func (p *Policy) Resume(now time.Time, counts []int) *Run {
+	r := p.Begin(now)
+	copy(r.counts, counts)
+	return r
 }
 
 // Next says what the policy does with the next image. The images must come newest first by the time of their push, those of one moment by digest (LC-15, LC-20):
