@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -238,7 +239,50 @@ func (g *Registry) Repositories(ctx context.Context, account, region, after stri
 	if err := g.who.Authorize(ctx, "ecr:DescribeRepositories", rules.repository(Ref{account, region, "*"})); err != nil {
 		return nil, "", err
 	}
-	err = g.db.Rows(ctx, selectRepository+` WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4`, sql.Args(account, region, after, limit+1), func(row sql.Scanner) error {
+	return g.repositoriesWith(ctx, account, region, nil, after, limit)
+}
+
+// TagFilter finds repositories by a resource tag. A nil Value is any.
+type TagFilter struct {
+	Key   string
+	Value *string
+}
+
+// filtersMost is how many tags can be asked for at once.
+const filtersMost = 10
+
+// RepositoriesByTags is Repositories for those that have all of the tags, compared byte for byte. It needs berth:ListRepositories on all of the registry's repositories.
+// The faults are AccessDenied and InvalidParameter.
+func (g *Registry) RepositoriesByTags(ctx context.Context, account, region string, tags []TagFilter, after string, limit int) (list []*Repository, next string, err error) {
+	rules, err := g.rulesOf(ctx, account, region)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := g.who.Authorize(ctx, "berth:ListRepositories", rules.repository(Ref{account, region, "*"})); err != nil {
+		return nil, "", err
+	}
+	if len(tags) > filtersMost {
+		return nil, "", fault.New(fault.InvalidParameter, "Repositories can be found by at most %d tags at once; these are %d", filtersMost, len(tags))
+	}
+	return g.repositoriesWith(ctx, account, region, tags, after, limit)
+}
+
+// repositoriesWith lists the repositories that have the tags.
+func (g *Registry) repositoriesWith(ctx context.Context, account, region string, tags []TagFilter, after string, limit int) (list []*Repository, next string, err error) {
+	query, args := selectRepository+` WHERE account = $1 AND region = $2 AND name > $3`, sql.Args(account, region, after)
+	for _, t := range tags {
+		// What a tag is written as cannot stand anywhere else in the JSON of tags, where quotes within texts are escaped.
+		written := toJSON(Tag{Key: t.Key})
+		if t.Value != nil {
+			written = toJSON(Tag{t.Key, *t.Value})
+		} else {
+			written = strings.TrimSuffix(written, `"}`)
+		}
+		args = append(args, written)
+		query += fmt.Sprintf(` AND replace(tags, $%d, '') <> tags`, len(args)) // LIKE is blind to case on one database and not on the other
+	}
+	args = append(args, limit+1)
+	err = g.db.Rows(ctx, query+fmt.Sprintf(` ORDER BY name LIMIT $%d`, len(args)), args, func(row sql.Scanner) error {
 		repo, err := g.scanRepository(row.Scan)
 		list = append(list, repo)
 		return err

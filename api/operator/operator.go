@@ -3,7 +3,7 @@
 //
 // Its actions (berth:CreateAccount …) are on no resource and belong to the first account of the installation: identity policies of that account grant them,
 // and callers of other accounts have nobody who could. Those that tell an account of what is its own (berth:Explain, berth:LookUpAudit, berth:WhoCan) are given by
-// each account to its own users; so are those that are about a repository (berth:DescribeImageGraph), whose resource is the repository's. What
+// each account to its own users; so are those that are about a repository (berth:DescribeImageGraph), whose resource is the repository's, or about all of a registry (berth:ListRepositories). What
 // protects images from lifecycle policies (berth:PutInventory, berth:PutLifecycleProtection …) each account sets for its own registry.
 package operator
 

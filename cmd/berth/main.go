@@ -20,6 +20,7 @@ type CLI struct {
 	Quickstart     QuickstartCmd     `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
 	Service        ServiceCmd        `cmd:"" help:"Make, list and delete service principals, and their credentials."`
+	Repository     RepositoryCmd     `cmd:"" help:"List repositories, and find them by their tags."`
 	Image          ImageCmd          `cmd:"" help:"List and show images with what belongs to them."`
 	SigningProfile SigningProfileCmd `cmd:"" help:"Make, list and delete profiles whose keys sign images."`
 	Hosts          HostsCmd          `cmd:"" help:"Print the names of the registries for /etc/hosts or a DNS zone."`
