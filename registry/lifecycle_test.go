@@ -197,3 +197,44 @@ func TestLifecycleOnSeveralNodes(t *testing.T) {
 		w.holds(r, b)
 	})
 }
+
+// H86: of indexes that share a protected child the youngest stays, as the preview says; and what signs an image that stays is there as long as that, also when an index
+// that lists it goes or is archived.
+func TestLifecycleOfSharedParts(t *testing.T) {
+	each(t, func(w *world) {
+		for _, action := range []string{`"expire"`, `"transition","targetStorageClass":"archive"`} {
+			r := w.repo(fmt.Sprint("shared/", len(action)))
+			child, signed := w.pushed(r, ""), w.pushed(r, "signed")
+			signature := w.image(r, "", w.manifest(r, subject(signed)))
+			old, young := w.image(r, "old", w.index(r, child)), w.image(r, "young", w.index(r, child, w.pushed(r, "part")))
+			list := w.image(r, "list", w.index(r, signature))
+			newest := w.pushed(r, "newest")
+			for _, d := range []oci.Digest{child, signed} {
+				_, err := r.LockImage(w.Context(), registry.Reference{Digest: d}, "evidence")
+				w.ok(err)
+			}
+			w.ok(r.SetLifecycle(w.Context(), `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":`+action+`}}]}`))
+			f, _, err := r.Forecast(w.Context(), "", time.Time{}, "", 10)
+			w.ok(err)
+			var chosen []oci.Digest
+			for _, i := range f.List {
+				if i.Action != "keep" {
+					chosen = append(chosen, i.Digest)
+				}
+			}
+			if !slices.Equal(chosen, []oci.Digest{list, old}) {
+				t.Errorf("%v are to go: %+v", chosen, f.List)
+			}
+			if run := w.due(); run.Expired+run.Archived != 2 {
+				t.Errorf("%+v", run)
+			}
+			w.expect(w.statuses(r, child, signed, signature, young, newest), "ACTI ACTI ACTI ACTI ACTI ")
+			if action == `"expire"` {
+				w.gone(r, old)
+				w.gone(r, list)
+			} else {
+				w.expect(w.statuses(r, old, list), "ARCH ARCH ")
+			}
+		}
+	})
+}
