@@ -110,8 +110,8 @@ func multiply(ctx context.Context, db *sql.DB, from, into string, size int) erro
 		{`CREATE TEMPORARY TABLE made AS WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < $1)
 			SELECT n, 'sha256:' || lower(hex(randomblob(32))) AS digest FROM n`, []any{size}},
 		{`INSERT INTO layer SELECT $1, digest, blob_id, size, pushed_at, upload FROM layer WHERE repository_id = $2`, []any{id, source}},
-		{`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull)
-			SELECT $1, made.digest, m.media_type, m.artifact_media_type, m.artifact_type, m.annotations, m.subject, m.image_size, m.body, m.body_size, $2 - ($3 - n) * 60000000, 0
+		{`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull, tagged)
+			SELECT $1, made.digest, m.media_type, m.artifact_media_type, m.artifact_type, m.annotations, m.subject, m.image_size, m.body, m.body_size, $2 - ($3 - n) * 60000000, 0, n % 1000 <> 999
 			FROM made, manifest m WHERE m.repository_id = $4 ORDER BY n`, []any{id, latest, size, source}},
 		{`INSERT INTO manifest_ref SELECT $1, made.digest, r.child, r.kind, r.media_type FROM made, manifest_ref r WHERE r.repository_id = $2 ORDER BY n`, []any{id, source}},
 		{`INSERT INTO tag SELECT $1, printf('team%02d-%07d-main', n % $2 + 1, n), digest, $3 FROM made WHERE n % 1000 <> 999 ORDER BY n`, []any{id, lifecycleRules - 2, latest}},

@@ -10,9 +10,6 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// exclusionsMost is how many principals a registry may exclude from pull times (API-77).
-const exclusionsMost = 100
-
 // ExcludeFromPullTimes makes the pulls of a user or role, by its ARN, leave no trace in the times of images: a scanner's, that looks at everything (API-54, API-77).
 // The faults are AccessDenied, ExclusionAlreadyExists and LimitExceeded.
 func (g *Registry) ExcludeFromPullTimes(ctx context.Context, account, region, principal string) (since time.Time, err error) {
@@ -32,7 +29,7 @@ func (g *Registry) ExcludeFromPullTimes(ctx context.Context, account, region, pr
 			return err
 		case made == 0:
 			return fault.New(fault.ExclusionAlreadyExists, "The principal '%s' is already excluded from pull time updates in the registry with id '%s'", principal, account)
-		case n >= exclusionsMost:
+		case n >= g.limits.Exclusions:
 			return fault.New(fault.LimitExceeded, "The registry with id '%s' excludes %d principals from pull time updates, which is the limit", account, n)
 		}
 		return nil

@@ -27,7 +27,7 @@ type Lifecycle struct {
 // SetLifecycle gives the repository a lifecycle policy, which runs within a minute. The text is kept byte for byte. The fault is InvalidParameter, with AWS's text
 // and then where in the policy (LC-10).
 func (r *Repo) SetLifecycle(ctx context.Context, text string) error {
-	if _, err := parseLifecycle(text); err != nil {
+	if err := r.g.allowsLifecycle(text); err != nil {
 		return err
 	}
 	return r.write(ctx, func(tx *sql.Tx) error { return r.g.putLifecycle(tx, r.ID, text) })
@@ -38,6 +38,17 @@ func (g *Registry) putLifecycle(tx *sql.Tx, repository int64, text string) error
 	_, err := tx.Exec(`INSERT INTO lifecycle (repository_id, text, evaluated_at, due_at, turn) VALUES ($1, $2, 0, $3, 1)
 		ON CONFLICT (repository_id) DO UPDATE SET text = excluded.text, due_at = excluded.due_at, turn = lifecycle.turn + 1`,
 		repository, text, sql.Micros(g.now().Add(lifecycleSoon)))
+	return err
+}
+
+// allowsLifecycle reports whether a policy can be kept: it can be read, and has not more rules than are allowed. The fault is InvalidParameter, as for all that is wrong
+// with a policy: PutLifecyclePolicy has no error for limits.
+func (g *Registry) allowsLifecycle(text string) error {
+	p, err := parseLifecycle(text)
+	if err == nil && len(p.Rules) > g.limits.Rules {
+		err = fault.New(fault.InvalidParameter, "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: array is too long': rules: there are %d, and %d is the limit",
+			len(p.Rules), g.limits.Rules)
+	}
 	return err
 }
 

@@ -51,7 +51,7 @@ type PreviewedImage struct {
 // changed. The faults are InvalidParameter (LC-10), LifecyclePolicyNotFound and PreviewInProgress (LC-25).
 func (r *Repo) StartLifecyclePreview(ctx context.Context, text string) (string, error) {
 	if text != "" {
-		if _, err := parseLifecycle(text); err != nil {
+		if err := r.g.allowsLifecycle(text); err != nil {
 			return "", err
 		}
 	}

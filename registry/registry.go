@@ -82,6 +82,12 @@ type Limits struct {
 	Images int64
 	// ImageTags is how many tags an image may have; 0 is 1,000.
 	ImageTags int
+	// Rules is how many rules a lifecycle policy may have; 0 is 50, and so is more.
+	Rules int
+	// Templates is how many creation templates an account may have in a region; 0 is 50.
+	Templates int
+	// Exclusions is how many principals an account may exclude from pull times in a region; 0 is 100 (API-77).
+	Exclusions int
 }
 
 func (l Limits) orDefault() Limits {
@@ -96,6 +102,15 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.ImageTags == 0 {
 		l.ImageTags = 1000
+	}
+	if l.Rules == 0 {
+		l.Rules = 50
+	}
+	if l.Templates == 0 {
+		l.Templates = 50
+	}
+	if l.Exclusions == 0 {
+		l.Exclusions = 100
 	}
 	return l
 }

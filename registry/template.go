@@ -28,9 +28,6 @@ const (
 // Root is the prefix of the creation template for all repositories that no other template is for (REP-21).
 const Root = "ROOT"
 
-// templatesMost is how many creation templates a registry may have (API-79).
-const templatesMost = 50
-
 // Template says how repositories are made that nobody makes by hand (REP-20).
 type Template struct {
 	// Prefix is that of the names that it is for, with or without a slash at its end, or Root.
@@ -94,7 +91,7 @@ func (g *Registry) CreateTemplate(ctx context.Context, account, region string, t
 		if slices.ContainsFunc(have, func(h Template) bool { return h.key() == t.key() }) {
 			return fault.New(fault.TemplateAlreadyExists, "The Template with prefix '%s' already exists in the registry with id '%s'", t.Prefix, account)
 		}
-		if len(have) >= templatesMost {
+		if len(have) >= g.limits.Templates {
 			return fault.New(fault.LimitExceeded, "The registry with id '%s' has %d creation templates, which is the limit", account, len(have))
 		}
 		if t.Role == "" {
@@ -244,7 +241,8 @@ func (g *Registry) checkTemplate(ctx context.Context, region string, t *Template
 		var wrong *lifecycle.Invalid
 		if _, err := lifecycle.Parse([]byte(t.Lifecycle)); errors.As(err, &wrong) {
 			return fault.New(fault.InvalidParameter, "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: '%s'", wrong.Error())
-		} else if err != nil {
+		}
+		if err := g.allowsLifecycle(t.Lifecycle); err != nil {
 			return err
 		}
 	}

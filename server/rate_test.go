@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/berth-registry/berth/berthtest"
@@ -111,6 +112,7 @@ func TestLimitsAreRead(t *testing.T) {
 		{server.Limits{Rate: []string{"PutImage=NaN"}}, "N above 0"},
 		{server.Limits{Quota: []string{"layers=5"}}, `--quota: there is none for "layers"`},
 		{server.Limits{Quota: []string{"images=-1"}}, "NAME=N"},
+		{server.Limits{Quota: []string{"rules=51"}}, "at most 50 rules"},
 	} {
 		if err := c.limits.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.limits, err)
@@ -138,5 +140,57 @@ func TestQuotaOfRepositories(t *testing.T) {
 	var e smithy.APIError
 	if err := create(region, "three"); !errors.As(err, &e) || e.ErrorCode() != "LimitExceededException" || !strings.Contains(e.ErrorMessage(), "has 2 repositories, which is the limit") {
 		t.Errorf("over the limit: %v", err)
+	}
+}
+
+// API-77, API-79: what a registry may have of each thing is configured, and a refusal says which limit it was.
+func TestQuotas(t *testing.T) {
+	s := berthtest.Start(t, func(c *server.Config) {
+		c.Quota = []string{"images=1", "tags=1", "rules=1", "templates=1", "exclusions=1"}
+	})
+	a := s.Account(t, vendor)
+	c, ctx := a.ECR(region), t.Context()
+	if _, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")}); err != nil {
+		t.Fatal(err)
+	}
+	const index = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"n":"%s"}}`
+	const rule = `{"rulePriority":%s,"selection":{"tagStatus":"tagged","tagPrefixList":["%s"],"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}`
+	put := func(n, tag string) error {
+		_, err := c.PutImage(ctx, &ecr.PutImageInput{RepositoryName: aws.String("app"), ImageManifest: aws.String(strings.Replace(index, "%s", n, 1)), ImageTag: &tag})
+		return err
+	}
+	rules := func(n int) error {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = strings.ReplaceAll(rule, "%s", string(rune('1'+i)))
+		}
+		_, err := c.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("app"), LifecyclePolicyText: aws.String(`{"rules":[` + strings.Join(list, ",") + `]}`)})
+		return err
+	}
+	template := func(prefix string) error {
+		_, err := c.CreateRepositoryCreationTemplate(ctx, &ecr.CreateRepositoryCreationTemplateInput{Prefix: &prefix, AppliedFor: []types.RCTAppliedFor{types.RCTAppliedForCreateOnPush}})
+		return err
+	}
+	exclude := func(user string) error {
+		_, err := c.RegisterPullTimeUpdateExclusion(ctx, &ecr.RegisterPullTimeUpdateExclusionInput{PrincipalArn: aws.String("arn:aws:iam::" + vendor + ":user/" + user)})
+		return err
+	}
+	if err := errors.Join(put("1", "one"), rules(1), template("one"), exclude("one")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		err        error
+		code, text string
+	}{
+		{put("2", "two"), "LimitExceededException", "holds 1 images, which is the limit"},
+		{put("1", "two"), "LimitExceededException", "has 1 tags, which is the limit"},
+		{rules(2), "InvalidParameterException", "array is too long': rules: there are 2, and 1 is the limit"},
+		{template("two"), "LimitExceededException", "has 1 creation templates, which is the limit"},
+		{exclude("two"), "LimitExceededException", "excludes 1 principals from pull time updates, which is the limit"},
+	} {
+		var e smithy.APIError
+		if !errors.As(c.err, &e) || e.ErrorCode() != c.code || !strings.Contains(e.ErrorMessage(), c.text) {
+			t.Errorf("got %v, want %s with %q", c.err, c.code, c.text)
+		}
 	}
 }
