@@ -25,7 +25,7 @@ func (r *Repo) SetPolicy(ctx context.Context, text string, force bool) (string, 
 	if !force {
 		target := r.resource
 		target.Policy = &policy.Attached{Name: "repository policy", Policy: parsed}
-		if !r.g.who.May(ctx, "ecr:SetRepositoryPolicy", &target) && !r.g.recovers(ctx, r.call, r.Ref, "ecr:SetRepositoryPolicy") {
+		if !r.g.who.May(ctx, "ecr:SetRepositoryPolicy", &target) {
 			return "", refused(policy.Repository, "the policy would not let you set another one; use force to set it all the same")
 		}
 	}

@@ -287,7 +287,7 @@ func (g *Registry) open(ctx context.Context, ref Ref, requestTags map[string]str
 		target = &with
 	}
 	for _, action := range actions {
-		if denied := g.who.Authorize(ctx, action, target); denied != nil && !g.recovers(ctx, call, ref, action) {
+		if denied := g.who.Authorize(ctx, action, target); denied != nil {
 			return nil, denied
 		}
 	}
@@ -311,17 +311,6 @@ func (g *Registry) target(ctx context.Context, ref Ref) (*Repository, *iam.Resou
 		return nil, rules.repository(ref), err
 	}
 	return nil, nil, err
-}
-
-// recovers lets the root user of the owning account read, replace and delete a repository's policy whatever that policy says, so that none can lock
-// everybody out for good (IAMP-4.3, H84).
-func (g *Registry) recovers(ctx context.Context, call *iam.Call, ref Ref, action string) bool {
-	switch action {
-	case "ecr:GetRepositoryPolicy", "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy":
-		return call.Principal.Type == policy.Root && call.Principal.Account == ref.Account &&
-			g.who.Authorize(ctx, action, &iam.Resource{ARN: ref.ARN(), Account: ref.Account}) == nil
-	}
-	return false
 }
 
 // find reads a repository, from memory when it has not changed since.
