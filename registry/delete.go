@@ -223,7 +223,7 @@ func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
 		if err := r.tellDelete(tx, d, tags...); err != nil {
 			return err
 		}
-		if err := r.layersReused(tx, d, true); err != nil {
+		if err := errors.Join(r.layersReused(tx, d, true), r.letGo(tx, d)); err != nil {
 			return err
 		}
 		if removal, err = r.keepRemoved(tx, d, removal); err != nil {

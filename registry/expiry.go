@@ -29,7 +29,11 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 		removed += len(gone)
 		for i := range gone {
 			// Somebody may be writing to it at this very moment; his request will fail, and the sweep of another time removes what it leaves.
-			if err := g.blobs.Abort(ctx, &gone[i]); err != nil && !fault.Is(err, fault.UploadBusy) {
+			err := g.blobs.Abort(ctx, &gone[i])
+			if err == nil { // of one that was made whole and never acknowledged: no row names its key, and none will
+				err = g.blobs.Delete(ctx, gone[i].Key())
+			}
+			if err != nil && !fault.Is(err, fault.UploadBusy) {
 				return removed, fmt.Errorf("upload %s: %w", gone[i].ID, err)
 			}
 		}

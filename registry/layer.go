@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/oci"
@@ -25,6 +26,7 @@ type layer struct {
 	key     blob.Key // empty when the bytes are in content
 	away    bool     // the key is one of the archive's store
 	content []byte
+	until   time.Time // until when it certainly stays
 }
 
 // LayerContent is a layer being read. Either Content is set, which the caller closes, or URL, where the client may read it by itself.
@@ -39,9 +41,10 @@ type inMemory struct{ bytes.Reader }
 
 func (*inMemory) Close() error { return nil }
 
-// Layer finds a blob of the repository. That the cell stores it for another repository does not count (API-63, H32). The fault is LayerNotFound.
+// Layer finds a blob of the repository. That the cell stores it for another repository does not count (API-63, H32). It stays for a while then, whether an image uses
+// it or not (GarbageTimes): a client that is told so does not push it. The fault is LayerNotFound.
 func (r *Repo) Layer(ctx context.Context, d oci.Digest) (Layer, error) {
-	l, err := r.findLayer(ctx, d)
+	l, err := r.promise(ctx, d)
 	if err != nil {
 		return Layer{}, err
 	}
@@ -98,13 +101,17 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 		return l.layer, nil
 	}
 	var l layer
-	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
-		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &l.Archived)
+	now, until := r.g.shared(), int64(0)
+	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, l.lease_until, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
+		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &until, &l.Archived)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.New(fault.LayerNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", d, r.Name, r.Account)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if l.until = sql.Time(until); until == 0 { // if its images go now, it has a lease from now on
+		l.until = now.Add(r.g.times.Lease)
 	}
 	if stamp != 0 {
 		c.layers.Set(contentKey{r.ID, string(l.Digest)}, cachedLayer{stamp, &l})
@@ -162,8 +169,11 @@ func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool,
 	r.call.Audit.Digest = string(d)
 	mounted := false
 	err = r.write(ctx, func(tx *sql.Tx) error {
-		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload) SELECT $1, digest, blob_id, size, $2, '' FROM layer WHERE repository_id = $3 AND digest = $4
-			ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, sql.Micros(r.g.now()), source.ID, d)
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload, lease_until) SELECT $1, digest, blob_id, size, $2, '', $5 FROM layer
+			WHERE repository_id = $3 AND digest = $4 ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, sql.Micros(r.g.now()), source.ID, d, r.g.leaseUntil())
+		if err == nil && n == 0 {
+			err = r.renew(tx, d)
+		}
 		if err != nil {
 			return err
 		}

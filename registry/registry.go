@@ -38,9 +38,11 @@ type Registry struct {
 	// archive holds the layers that only archived images use; nil if they stay with the others.
 	archive blob.Store
 	keep    time.Duration // for how long deleted images can be brought back
+	times   GarbageTimes
 	who     *iam.Directory
 	log     *audit.Log
 	now     func() time.Time
+	shared  func() time.Time // the clock of all nodes
 	// events is where every change of images is told, in its own transaction.
 	events *event.Outbox
 
@@ -60,6 +62,8 @@ type Registry struct {
 type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// SharedNow is the clock that all nodes share, by which garbage is collected; nil is the database's.
+	SharedNow func() time.Time
 	// OnPull is called for each batch of recorded pulls, for metrics; nil is nobody.
 	OnPull func(repository Ref, pulls int)
 	// ContentBytes bounds the manifests and small blobs kept in memory; 0 is 32 MiB.
@@ -70,6 +74,8 @@ type Options struct {
 	Archive blob.Store
 	// KeepRemoved is for how long deleted images can be brought back; 0 is not at all.
 	KeepRemoved time.Duration
+	// Garbage is for how long what nobody needs is kept.
+	Garbage GarbageTimes
 }
 
 // Limits are the quotas that a registry keeps (API-79, H29).
@@ -143,11 +149,14 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.SharedNow == nil {
+		o.SharedNow = db.Now
+	}
 	if o.ContentBytes == 0 {
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, who: who, log: log, now: o.Now, events: events,
+		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, times: o.Garbage.orDefault(), who: who, log: log, now: o.Now, shared: o.SharedNow, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables

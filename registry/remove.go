@@ -50,6 +50,11 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		if large = parts > removeAtOnce; !large {
 			end = `DELETE FROM repository WHERE id = $1`
 		}
+		if !large {
+			if _, err := r.g.removeLayers(tx, r.ID); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.Exec(end, r.ID); err != nil {
 			return err
 		}
@@ -84,7 +89,6 @@ func (g *Registry) removeRest(ctx context.Context, id int64) error {
 		`DELETE FROM tag WHERE repository_id = $1 AND name IN (SELECT name FROM tag WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM manifest_ref WHERE repository_id = $1 AND (parent, child, kind) IN (SELECT parent, child, kind FROM manifest_ref WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM manifest WHERE repository_id = $1 AND digest IN (SELECT digest FROM manifest WHERE repository_id = $1 LIMIT $2)`,
-		`DELETE FROM layer WHERE repository_id = $1 AND digest IN (SELECT digest FROM layer WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM removed_image WHERE id IN (SELECT id FROM removed_image WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = $1 LIMIT $2)`,
 	} {
@@ -98,8 +102,33 @@ func (g *Registry) removeRest(ctx context.Context, id int64) error {
 			}
 		}
 	}
+	for removed := removeAtOnce; removed == removeAtOnce; {
+		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
+			removed, err = g.removeLayers(tx, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return g.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec(`DELETE FROM repository WHERE id = $1 AND account = ''`, id)
 		return err
 	})
+}
+
+// removeLayers takes some of its layers from a repository that goes, and answers how many.
+func (g *Registry) removeLayers(tx *sql.Tx, repository int64) (n int, err error) {
+	var blobs []int64
+	err = tx.Rows(`DELETE FROM layer WHERE repository_id = $1 AND digest IN (SELECT digest FROM layer WHERE repository_id = $1 LIMIT $2) RETURNING blob_id`, sql.Args(repository, removeAtOnce),
+		func(row sql.Scanner) error {
+			var id int64
+			err := row.Scan(&id)
+			blobs = append(blobs, id)
+			return err
+		})
+	for _, id := range blobs {
+		err = errors.Join(err, g.condemn(tx, id))
+	}
+	return len(blobs), err
 }

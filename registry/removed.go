@@ -423,7 +423,12 @@ func (g *Registry) ForgetRemoved(ctx context.Context) (forgotten int64, err erro
 	for {
 		var n int64
 		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
-			n, err = tx.Exec(`DELETE FROM removed_image WHERE id IN (SELECT id FROM removed_image WHERE removed_at <= $1 ORDER BY removed_at LIMIT $2)`, before, forgetAtOnce)
+			const some = `(SELECT id FROM removed_image WHERE removed_at <= $1 ORDER BY removed_at, id LIMIT $2)`
+			if _, err := tx.Exec(`UPDATE layer SET lease_until = $3 WHERE lease_until = 0
+				AND (repository_id, digest) IN (SELECT repository_id, child FROM removed_ref WHERE removed_id IN `+some+` AND kind IN ('config', 'layer'))`, before, forgetAtOnce, g.leaseUntil()); err != nil {
+				return err
+			}
+			n, err = tx.Exec(`DELETE FROM removed_image WHERE id IN `+some, before, forgetAtOnce)
 			return err
 		})
 		if err != nil || n == 0 {

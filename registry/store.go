@@ -29,8 +29,6 @@ const (
 	moveSign = time.Minute
 	// moveAgain is when a copy that failed is tried again.
 	moveAgain = time.Minute
-	// deadFor is how long an object stays after its row points elsewhere: longer than a URL to it works, and than a node believes what it remembers.
-	deadFor = 2 * time.Hour
 	// atOnce is how many images or objects one look takes.
 	atOnce = 200
 )
@@ -48,7 +46,7 @@ type move struct {
 }
 
 // MoveLayers brings the layers that only archived images of the whole cell use into the archive's store, and those that others use back from there, makes images that were
-// waiting for them active, and deletes what nobody can be reading any more. It answers how many layers it moved. Several nodes may do it at once. Without an archive's store
+// waiting for them active. It answers how many layers it moved. Several nodes may do it at once. Without an archive's store
 // there is nothing to do.
 //
 // The copy is durable before the row points to it, and the old object is deleted long after: a crash anywhere costs a copy that is deleted later, and loses nothing.
@@ -75,10 +73,7 @@ func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
 			moved++
 		}
 	}
-	if err := g.finishActivations(ctx); err != nil {
-		return moved, err
-	}
-	return moved, g.deleteDead(ctx)
+	return moved, g.finishActivations(ctx)
 }
 
 // nextMove takes a blob that is to be looked at. The answer is nil for one that is where it belongs; more is false if there is none.
@@ -103,7 +98,7 @@ func (g *Registry) nextMove(ctx context.Context) (m *move, more bool, err error)
 		}
 		more = true
 		if left != "" { // of a worker that did not come to its end
-			if err := g.bury(tx, left, leftArchive); err != nil {
+			if err := g.bury(tx, left, leftArchive, 0); err != nil {
 				return err
 			}
 		}
@@ -231,48 +226,11 @@ func (g *Registry) moved(ctx context.Context, m *move) error {
 				return err
 			}
 			if n > 0 {
-				return errors.Join(g.bury(tx, m.from, !m.archive), tx.Changed(g.contents.dropped, ""))
+				return errors.Join(g.bury(tx, m.from, !m.archive, m.size), tx.Changed(g.contents.dropped, ""))
 			}
 		}
-		return g.bury(tx, m.to, m.archive) // its images changed meanwhile, or its bytes were replaced
+		return g.bury(tx, m.to, m.archive, m.size) // its images changed meanwhile, or its bytes were replaced
 	})
-}
-
-// bury notes an object that no row leads to any more.
-func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool) error {
-	_, err := tx.Exec(`INSERT INTO dead_object (key, archive, since) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`, key, archive, sql.Micros(g.now()))
-	return err
-}
-
-// deleteDead deletes the objects that nobody can be reading any more.
-func (g *Registry) deleteDead(ctx context.Context) error {
-	type dead struct {
-		key     blob.Key
-		archive bool
-	}
-	var list []dead
-	err := g.db.Rows(ctx, `SELECT key, archive FROM dead_object WHERE since <= $1 ORDER BY since LIMIT $2`, sql.Args(sql.Micros(g.now().Add(-deadFor)), atOnce), func(row sql.Scanner) error {
-		var d dead
-		err := row.Scan(&d.key, &d.archive)
-		list = append(list, d)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, d := range list {
-		if err := g.store(d.archive).Delete(ctx, d.key); err != nil {
-			return err
-		}
-		err := g.db.Write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`DELETE FROM dead_object WHERE key = $1`, d.key)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // finishActivations makes images active whose layers are all back: first what an index lists, then the index.

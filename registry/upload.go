@@ -251,9 +251,12 @@ func (r *Repo) fillRest(ctx context.Context, row *uploadRow, rest io.Reader) err
 
 // completed finds the layer that an upload became.
 func (r *Repo) completed(ctx context.Context, id string, d oci.Digest) (l Layer, found bool, err error) {
-	l.Digest = d
-	err = r.g.db.Row(ctx, `SELECT size FROM layer WHERE repository_id = $1 AND digest = $2 AND upload = $3`, sql.Args(r.ID, d, id), &l.Size)
-	if errors.Is(err, sql.ErrNoRows) {
+	var one int
+	err = r.g.db.Row(ctx, `SELECT 1 FROM layer WHERE repository_id = $1 AND digest = $2 AND upload = $3`, sql.Args(r.ID, d, id), &one)
+	if err == nil {
+		l, err = r.Layer(ctx, d)
+	}
+	if errors.Is(err, sql.ErrNoRows) || fault.Is(err, fault.LayerNotFound) {
 		return Layer{}, false, nil
 	}
 	return l, err == nil, err
@@ -282,20 +285,41 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 	if is != d {
 		return Layer{}, false, fault.New(fault.InvalidLayer, "The layer has digest '%s', not '%s'", is, d)
 	}
-	at := place{key: u.Key()}
-	content, small := u.Inline()
-	if small {
-		at = place{content: notNull(content), ready: true}
-	} else if known, broken, err := r.stored(ctx, d); err != nil {
-		return Layer{}, false, err
-	} else if !known || broken != "" {
-		if err := r.g.blobs.Commit(ctx, u); err != nil {
-			return Layer{}, false, err
-		}
-		at.ready, at.instead = true, broken
-	}
 	r.call.Audit.Digest = string(d)
 	existed, used := false, false
+	var at place
+	for err = errCollected; errors.Is(err, errCollected); {
+		if at, err = r.settle(ctx, u, d); err != nil {
+			return Layer{}, false, err
+		}
+		existed, used, err = r.link(ctx, u, version, d, at)
+	}
+	if err != nil {
+		return Layer{}, false, err
+	}
+	if at.key != "" && !used {
+		r.discard(ctx, u)
+	}
+	return Layer{Digest: d, Size: u.Size}, existed, nil
+}
+
+// errCollected says that the cell held the content when the upload was finished, and does not any more.
+var errCollected = errors.New("the blob was collected")
+
+// settle makes the bytes of an upload durable, unless the cell holds the same content already.
+func (r *Repo) settle(ctx context.Context, u *blob.Upload, d oci.Digest) (place, error) {
+	if content, small := u.Inline(); small {
+		return place{content: notNull(content), ready: true}, nil
+	}
+	known, broken, err := r.stored(ctx, d)
+	if err != nil || known && broken == "" {
+		return place{key: u.Key()}, err
+	}
+	return place{key: u.Key(), ready: true, instead: broken}, r.g.blobs.Commit(ctx, u)
+}
+
+// link makes the rows of a finished upload. used says that its bytes are those of the layer.
+func (r *Repo) link(ctx context.Context, u *blob.Upload, version *int64, d oci.Digest, at place) (existed, used bool, err error) {
 	err = r.write(ctx, func(tx *sql.Tx) error {
 		existed, used = false, false
 		if version != nil {
@@ -312,18 +336,14 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 			return err
 		}
 		used = isKey
-		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, digest) DO NOTHING`,
-			r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID)
-		existed = n == 0
+		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID, r.g.leaseUntil())
+		if existed = n == 0; existed && err == nil {
+			err = r.renew(tx, d)
+		}
 		return err
 	})
-	if err != nil {
-		return Layer{}, false, err
-	}
-	if !small && !used {
-		r.discard(ctx, u)
-	}
-	return Layer{Digest: d, Size: u.Size}, existed, nil
+	return existed, used, err
 }
 
 // stored reports whether the cell holds the content already; broken is the key of an object that should be there and is not, or not whole.
@@ -360,18 +380,19 @@ type place struct {
 // keep finds or makes the row of the content. used says that the row's bytes are those at the place.
 func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, used bool, err error) {
 	var has blob.Key
-	err = tx.Row(`SELECT id, key FROM blob WHERE digest = $1`, sql.Args(d), &id, &has)
+	var away bool
+	err = tx.Row(`SELECT id, key, archived FROM blob WHERE digest = $1`, sql.Args(d), &id, &has, &away)
 	switch {
 	case err == nil && at.instead != "" && has == at.instead:
 		_, err := tx.Exec(`UPDATE blob SET key = $1, archived = FALSE WHERE id = $2`, at.key, id)
-		return id, true, errors.Join(err, tx.Changed(r.g.contents.dropped, "")) // every repository that holds it
+		return id, true, errors.Join(err, r.g.bury(tx, has, away, 0), tx.Changed(r.g.contents.dropped, "")) // every repository that holds it
 	case err == nil:
 		return id, has == at.key, nil
 	case !errors.Is(err, sql.ErrNoRows):
 		return 0, false, err
 	}
 	if !at.ready {
-		return 0, false, fault.New(fault.Unavailable, "The layer with digest '%s' was being removed; try again", d)
+		return 0, false, errCollected
 	}
 	// Two pushes of the same content at once do not see each other's row before one of them commits: the database then runs the other again, for which
 	// the conflict must not be an error.

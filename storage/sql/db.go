@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -28,6 +29,8 @@ type DB struct {
 	pool    *stdsql.DB // SQLite: readers only
 	writer  *writer    // SQLite only
 	stmts   sync.Map   // query text -> *stdsql.Stmt of pool (SQLite; pgx keeps its own)
+
+	clock  atomic.Int64 // the database's time when this process started, microseconds
 
 	mu     sync.Mutex
 	epochs map[string]*Epoch
@@ -56,11 +59,11 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 		}
 		pool.SetMaxOpenConns(32)
 		pool.SetMaxIdleConns(16)
-		if err := pool.PingContext(ctx); err != nil {
+		db.dialect, db.pool = postgres, pool
+		if err := db.askTime(ctx); err != nil {
 			stop()
 			return nil, fmt.Errorf("database: PostgreSQL does not answer: %w", err)
 		}
-		db.dialect, db.pool = postgres, pool
 		go db.pollEpochs(run)
 		return db, nil
 	}
@@ -68,6 +71,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 		stop()
 		return nil, err
 	}
+	db.clock.Store(started.UnixMicro())
 	close(db.done)
 	return db, nil
 }

@@ -113,11 +113,15 @@ func (db *DB) pollOnce(ctx context.Context, known map[string]int64) {
 	defer cancel()
 	asked := int64(time.Since(started)) // before the question: what commits after it may be missing from the answer
 	seen := map[string]int64{}
-	err := db.Rows(ctx, `SELECT name, n FROM epoch`, nil, func(row Scanner) error {
+	err := db.Rows(ctx, `SELECT name, n FROM epoch UNION ALL SELECT '', `+serverTime, nil, func(row Scanner) error {
 		var name string
 		var n int64
 		if err := row.Scan(&name, &n); err != nil {
 			return err
+		}
+		if name == "" {
+			db.setTime(n)
+			return nil
 		}
 		seen[name] = n
 		return nil

@@ -1,0 +1,270 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/berth-registry/berth/lang/oci"
+	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
+)
+
+// Collected is what one call of Collect did.
+type Collected struct {
+	Layers  int   // that no image used, taken from their repositories
+	Objects int   // deleted: blobs that no repository held, and what moving a layer to the other store left behind
+	Bytes   int64 // of those
+	More    bool  // there is more to do at once
+}
+
+// Garbage says how the collection stands.
+type Garbage struct {
+	// Waiting is how many layers are to be looked at when their lease ends; Oldest is when the first lease does, or did.
+	Waiting int64
+	Oldest  time.Time
+	// Condemned and Dead are blobs that no repository holds, and objects without a row that somebody may still be reading; Reclaimable is the bytes of both.
+	Condemned, Dead, Reclaimable int64
+	// Layers, Objects and Bytes are what was collected since ever, as in Collected.
+	Layers, Objects, Bytes int64
+}
+
+// Collect does some of what is due of the collection of garbage, little enough for pushes to get between; More says that there is more. Nothing has to be stopped for it,
+// and any number of nodes may do it at once, for whatever time, and end anywhere: each step is one transaction that looks again whether it may, and what a crash leaves
+// is done by the next call.
+//
+//  1. A layer whose lease is over and that no image of its repository uses, nor one that can be brought back, leaves the repository.
+//  2. A blob that no repository holds is condemned.
+//  3. In a later round, if that is still so, its row goes and its object is dead. A push of the same content makes a new row with an object of its own: keys are never
+//     used twice.
+//  4. A dead object is deleted when nobody can be reading it any more.
+//
+// The work is in proportion to what was pushed and deleted, not to what is stored (durability.md, section 3).
+func (g *Registry) Collect(ctx context.Context) (c Collected, err error) {
+	layers, err := g.collectLayers(ctx, &c)
+	if err != nil {
+		return c, err
+	}
+	blobs, err := g.collectBlobs(ctx, &c)
+	if err != nil {
+		return c, err
+	}
+	objects, err := g.deleteDead(ctx, &c)
+	c.More = layers == atOnce || blobs == atOnce || objects == atOnce
+	return c, err
+}
+
+type leased struct {
+	repository int64
+	digest     oci.Digest
+}
+
+// collectLayers is step 1. It answers how many layers it looked at.
+func (g *Registry) collectLayers(ctx context.Context, c *Collected) (int, error) {
+	now := sql.Micros(g.shared())
+	var due []leased
+	err := g.db.Rows(ctx, `SELECT repository_id, digest FROM layer WHERE lease_until > 0 AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, sql.Args(now, atOnce), func(row sql.Scanner) error {
+		var l leased
+		err := row.Scan(&l.repository, &l.digest)
+		due = append(due, l)
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	gone := 0
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		gone = 0
+		for _, l := range due {
+			used, err := g.needed(tx, l)
+			if err != nil {
+				return err
+			}
+			if used {
+				if _, err := tx.Exec(`UPDATE layer SET lease_until = 0 WHERE repository_id = $1 AND digest = $2 AND lease_until <= $3`, l.repository, l.digest, now); err != nil {
+					return err
+				}
+				continue
+			}
+			var blobID int64
+			err = tx.Row(`DELETE FROM layer WHERE repository_id = $1 AND digest = $2 AND lease_until > 0 AND lease_until <= $3 RETURNING blob_id`, sql.Args(l.repository, l.digest, now), &blobID)
+			if errors.Is(err, sql.ErrNoRows) { // somebody was told of it, or another node was faster
+				continue
+			}
+			if err == nil {
+				err = errors.Join(tx.ChangedOf(g.contents.dropped, l.repository, string(l.digest)), g.condemn(tx, blobID))
+			}
+			if err != nil {
+				return err
+			}
+			gone++
+		}
+		return g.collected(tx, Collected{Layers: gone})
+	})
+	if err == nil {
+		c.Layers += gone
+	}
+	return len(due), err
+}
+
+// collected adds to what was done since ever.
+func (g *Registry) collected(tx *sql.Tx, c Collected) error {
+	if c == (Collected{}) {
+		return nil
+	}
+	_, err := tx.Exec(`UPDATE collection SET layers = layers + $1, objects = objects + $2, bytes = bytes + $3`, c.Layers, c.Objects, c.Bytes)
+	return err
+}
+
+// needed reports whether an image of the repository uses a layer, or one that can be brought back.
+func (g *Registry) needed(tx *sql.Tx, l leased) (is bool, err error) {
+	err = tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind IN ('config', 'layer'))
+		OR EXISTS (SELECT 1 FROM removed_ref WHERE repository_id = $1 AND child = $2 AND kind IN ('config', 'layer'))`, sql.Args(l.repository, l.digest), &is)
+	return is, err
+}
+
+// condemn is step 2, for a blob that a repository has just lost. Whether others hold it is looked at again before it goes.
+func (g *Registry) condemn(tx *sql.Tx, blobID int64) error {
+	_, err := tx.Exec(`INSERT INTO condemned_blob (blob_id, since, round) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), round FROM collection
+		WHERE NOT EXISTS (SELECT 1 FROM layer WHERE blob_id = $1) ON CONFLICT (blob_id) DO NOTHING`, blobID, sql.Micros(g.shared()))
+	return err
+}
+
+// collectBlobs is step 3. It answers how many blobs it looked at.
+func (g *Registry) collectBlobs(ctx context.Context, c *Collected) (int, error) {
+	var some bool
+	if err := g.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM condemned_blob)`, nil, &some); err != nil || !some {
+		return 0, err
+	}
+	now := g.shared()
+	var ids []int64
+	var inRows Collected
+	err := g.db.Write(ctx, func(tx *sql.Tx) error {
+		ids, inRows = nil, Collected{}
+		if _, err := tx.Exec(`UPDATE collection SET round = round + 1, round_at = $1 WHERE round_at <= $2 OR round_at > $1`, sql.Micros(now), sql.Micros(now.Add(-g.times.Round))); err != nil {
+			return err
+		}
+		// Of the present round nothing goes, nor of the one before, which may have ended a moment after the blob was condemned.
+		err := tx.Rows(`SELECT blob_id FROM condemned_blob WHERE round < (SELECT round - 1 FROM collection) ORDER BY round, blob_id LIMIT $1`, sql.Args(atOnce), func(row sql.Scanner) error {
+			var id int64
+			err := row.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		for _, id := range ids {
+			err = errors.Join(err, g.collectBlob(tx, id, &inRows))
+		}
+		return errors.Join(err, g.collected(tx, inRows))
+	})
+	if err == nil {
+		c.Objects, c.Bytes = c.Objects+inRows.Objects, c.Bytes+inRows.Bytes
+	}
+	return len(ids), err
+}
+
+// collectBlob removes the row of a blob, unless a repository holds it again. inRows counts those whose bytes go with the row.
+func (g *Registry) collectBlob(tx *sql.Tx, id int64, inRows *Collected) error {
+	var held bool
+	if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM layer WHERE blob_id = $1)`, sql.Args(id), &held); err != nil {
+		return err
+	}
+	if held {
+		_, err := tx.Exec(`DELETE FROM condemned_blob WHERE blob_id = $1`, id)
+		return err
+	}
+	var copied blob.Key // a worker is making a copy in the other store, or was
+	var inArchive bool
+	err := tx.Row(`SELECT key, archive FROM blob_review WHERE blob_id = $1`, sql.Args(id), &copied, &inArchive)
+	if err == nil && copied != "" {
+		err = g.bury(tx, copied, inArchive, 0)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var key blob.Key
+	var size int64
+	var away bool
+	if err := tx.Row(`DELETE FROM blob WHERE id = $1 RETURNING key, size, archived`, sql.Args(id), &key, &size, &away); err != nil {
+		return err
+	}
+	if key == "" {
+		inRows.Objects, inRows.Bytes = inRows.Objects+1, inRows.Bytes+size
+		return nil
+	}
+	return g.bury(tx, key, away, size)
+}
+
+// bury notes an object that no row leads to any more; size is its bytes.
+func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool, size int64) error {
+	_, err := tx.Exec(`INSERT INTO dead_object (key, archive, since, size) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`, key, archive, sql.Micros(g.shared()), size)
+	return err
+}
+
+// deleteDead is step 4: only here are bytes deleted, and only those of keys that no row names and none ever will.
+func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
+	type dead struct {
+		key     blob.Key
+		archive bool
+		size    int64
+	}
+	var list []dead
+	before := g.shared().Add(-g.times.Linger)
+	err := g.db.Rows(ctx, `SELECT key, archive, size FROM dead_object WHERE since <= $1 ORDER BY since LIMIT $2`, sql.Args(sql.Micros(before), atOnce), func(row sql.Scanner) error {
+		var d dead
+		err := row.Scan(&d.key, &d.archive, &d.size)
+		list = append(list, d)
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	var failed error
+	deleted := list[:0]
+	for _, d := range list {
+		if d.archive && g.archive == nil {
+			continue // it waits for the store to be named again
+		}
+		if failed = g.store(d.archive).Delete(ctx, d.key); failed != nil {
+			break
+		}
+		deleted = append(deleted, d)
+	}
+	var done Collected
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		done = Collected{}
+		for _, d := range deleted {
+			n, err := tx.Exec(`DELETE FROM dead_object WHERE key = $1`, d.key)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				done.Objects, done.Bytes = done.Objects+1, done.Bytes+d.size
+			}
+		}
+		return g.collected(tx, done)
+	})
+	if err == nil {
+		c.Objects, c.Bytes = c.Objects+done.Objects, c.Bytes+done.Bytes
+	}
+	return len(deleted), errors.Join(failed, err)
+}
+
+// Garbage says how the collection stands.
+func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
+	err = g.db.View(ctx, func(tx *sql.Tx) error {
+		var oldest, condemned, dead int64
+		if err := tx.Row(`SELECT count(*), COALESCE(min(lease_until), 0) FROM layer WHERE lease_until > 0`, nil, &s.Waiting, &oldest); err != nil {
+			return err
+		}
+		s.Oldest = sometime(oldest)
+		if err := tx.Row(`SELECT count(*), COALESCE(sum(b.size), 0) FROM condemned_blob c JOIN blob b ON b.id = c.blob_id`, nil, &s.Condemned, &condemned); err != nil {
+			return err
+		}
+		if err := tx.Row(`SELECT count(*), COALESCE(sum(size), 0) FROM dead_object`, nil, &s.Dead, &dead); err != nil {
+			return err
+		}
+		s.Reclaimable = condemned + dead
+		return tx.Row(`SELECT layers, objects, bytes FROM collection`, nil, &s.Layers, &s.Objects, &s.Bytes)
+	})
+	return s, err
+}
