@@ -20,9 +20,9 @@ type Collected struct {
 
 // Garbage says how the collection stands.
 type Garbage struct {
-	// Waiting is how many layers are to be looked at when their lease ends; Oldest is when the first lease does, or did.
+	// Waiting is how many layers are to be looked at when their lease ends; Overdue is for how long the first lease has been over.
 	Waiting int64
-	Oldest  time.Time
+	Overdue time.Duration
 	// Condemned and Dead are blobs that no repository holds, and objects without a row that somebody may still be reading; Reclaimable is the bytes of both.
 	Condemned, Dead, Reclaimable int64
 	// Layers, Objects and Bytes are what was collected since ever, as in Collected.
@@ -256,7 +256,9 @@ func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
 		if err := tx.Row(`SELECT count(*), COALESCE(min(lease_until), 0) FROM layer WHERE lease_until > 0`, nil, &s.Waiting, &oldest); err != nil {
 			return err
 		}
-		s.Oldest = sometime(oldest)
+		if oldest > 0 {
+			s.Overdue = max(0, g.shared().Sub(sql.Time(oldest)))
+		}
 		if err := tx.Row(`SELECT count(*), COALESCE(sum(b.size), 0) FROM condemned_blob c JOIN blob b ON b.id = c.blob_id`, nil, &s.Condemned, &condemned); err != nil {
 			return err
 		}

@@ -98,6 +98,9 @@ func (w *world) open(blobs string, o registry.Options) (n node) {
 	w.ok(err)
 	w.Cleanup(n.dir.Close)
 	o.Now = w.clock.Now
+	if o.SharedNow == nil {
+		o.SharedNow = w.clock.Now
+	}
 	n.Registry, err = registry.Open(w.Context(), n.db, n.blobs, n.dir, n.log, o)
 	w.ok(err)
 	w.Cleanup(n.Registry.Close)

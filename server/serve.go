@@ -17,6 +17,7 @@ import (
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/worker/archive"
 	"github.com/berth-registry/berth/worker/expiry"
+	"github.com/berth-registry/berth/worker/gc"
 	"github.com/berth-registry/berth/worker/signing"
 	"github.com/berth-registry/berth/worker/sweep"
 )
@@ -130,6 +131,7 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	var background sync.WaitGroup
 	background.Go(func() { sweep.Run(work, s.registry) })
 	background.Go(func() { expiry.Run(work, s.registry) })
+	background.Go(func() { gc.Run(work, s.registry, s.garbage) })
 	if s.config.ArchiveBlobs != "" {
 		background.Go(func() { archive.Run(work, s.registry) })
 	}

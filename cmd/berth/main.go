@@ -19,6 +19,7 @@ type CLI struct {
 	Serve          ServeCmd          `cmd:"" help:"Serve the registry."`
 	Quickstart     QuickstartCmd     `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
+	GC             GCCmd             `cmd:"" name:"gc" help:"Look at the collection of garbage, which goes on by itself."`
 	Service        ServiceCmd        `cmd:"" help:"Make, list and delete service principals, and their credentials."`
 	Repository     RepositoryCmd     `cmd:"" help:"List repositories, and find them by their tags."`
 	Image          ImageCmd          `cmd:"" help:"List and show images with what belongs to them."`

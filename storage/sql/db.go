@@ -30,7 +30,7 @@ type DB struct {
 	writer  *writer    // SQLite only
 	stmts   sync.Map   // query text -> *stdsql.Stmt of pool (SQLite; pgx keeps its own)
 
-	clock  atomic.Int64 // the database's time when this process started, microseconds
+	clock atomic.Int64 // the database's time when this process started, microseconds
 
 	mu     sync.Mutex
 	epochs map[string]*Epoch
