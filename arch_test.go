@@ -318,6 +318,8 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"ExpireUploads":       "the sweep removes what nobody owns any more",
 		"ExpireEvents":        "the sweep removes what was delivered or has waited too long",
 		"ForgetRemoved":       "the sweep removes what was deleted, when its time is over",
+		"Collect":             "it removes what nobody can see any more",
+		"Garbage":             "it tells sums of the cell, for the operator's door and the worker's metrics",
 		"MoveLayers":          "it moves bytes from one store to another, which nobody sees",
 		"ExpireInventories":   "the sweep removes what counts no more by its own word",
 		"ExpirePreviews":      "the sweep removes what its reader was told would go",

@@ -91,12 +91,15 @@ func TestRun(t *testing.T) {
 	if _, err := r.Layer(ctx, layer.Digest); !fault.Is(err, fault.LayerNotFound) {
 		t.Errorf("the layer: %v", err)
 	}
-	for range 3 { // other nodes
+	for condemned := int64(1); condemned > 0; { // other nodes, some rounds later
 		later.Add(int64(2 * time.Hour))
 		_, err := g.Collect(ctx)
 		check(err)
+		status, err := g.Garbage(ctx)
+		check(err)
+		condemned = status.Condemned
 	}
-	later.Add(int64(2 * time.Hour))
+	later.Add(int64(3 * time.Hour))
 	run(func() bool { return value("berth_gc_freed_bytes_total") == float64(len(content)) && value("berth_gc_reclaimable_bytes") == 0 })
 	if w, o := value("berth_gc_queue"), value("berth_gc_oldest_seconds"); w+o != 0 {
 		t.Errorf("%v wait, the first for %v s", w, o)
