@@ -154,7 +154,9 @@ func TestLayersStayForThoseWhoWereTold(t *testing.T) {
 			if _, err := r.Layer(w.Context(), d); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			w.image(r, "1", w.manifest(r, func(m map[string]any) { m["layers"] = []any{describe("application/vnd.oci.image.layer.v1.tar", content)} }))
+			w.image(r, "1", w.manifest(r, func(m map[string]any) {
+				m["layers"] = []any{describe("application/vnd.oci.image.layer.v1.tar", content)}
+			}))
 		}
 	})
 }

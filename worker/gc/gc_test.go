@@ -100,7 +100,9 @@ func TestRun(t *testing.T) {
 		condemned = status.Condemned
 	}
 	later.Add(int64(3 * time.Hour))
-	run(func() bool { return value("berth_gc_freed_bytes_total") == float64(len(content)) && value("berth_gc_reclaimable_bytes") == 0 })
+	run(func() bool {
+		return value("berth_gc_freed_bytes_total") == float64(len(content)) && value("berth_gc_reclaimable_bytes") == 0
+	})
 	if w, o := value("berth_gc_queue"), value("berth_gc_oldest_seconds"); w+o != 0 {
 		t.Errorf("%v wait, the first for %v s", w, o)
 	}
