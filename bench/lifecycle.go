@@ -72,7 +72,7 @@ func prepareLifecycle(ctx context.Context, b *bench, t *target) error {
 		return err
 	}
 	t.stop()
-	db, err := sql.Open("sqlite", filepath.Join(t.dir, "data", "berth.db")+"?_pragma=synchronous(OFF)&_pragma=cache_size(-400000)&_pragma=temp_store(MEMORY)")
+	db, err := sql.Open("sqlite", filepath.Join(t.dir, "data", "berth.db")+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-400000)&_pragma=temp_store(MEMORY)")
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type ForecastRule struct {
 	Priority    int    `json:"priority"`
 	Description string `json:"description,omitempty"`
 	Action      string `json:"action"`
-	Owns        int    `json:"owns"`      // images that the rule is the first to identify (LC-14)
+	Owns        int    `json:"owns"`      // images that the rule is the first to identify (LC-14); one that goes on from the archive counts with both rules
 	Chosen      int    `json:"chosen"`    // of them those that it would not keep
 	Protected   int    `json:"protected"` // of these those that something else keeps
 	Free        int64  `json:"bytesFree"` // a layer that images of several rules share is counted with one of them
