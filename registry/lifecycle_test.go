@@ -11,6 +11,7 @@ import (
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/sql"
 )
 
 const day = 24 * time.Hour
@@ -235,6 +236,32 @@ func TestLifecycleOfSharedParts(t *testing.T) {
 			} else {
 				w.expect(w.statuses(r, old, list), "ARCH ARCH ")
 			}
+		}
+	})
+}
+
+// LC-20: of images that were pushed at the same time, which count as the newer ones is settled by their digests, so that every run and every preview says the same.
+func TestLifecycleOfEqualTimes_LC20(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.repo("equal")
+		var all []oci.Digest
+		for range 6 {
+			all = append(all, w.pushed(r, ""))
+		}
+		w.ok(w.db.Write(w.Context(), func(tx *sql.Tx) error {
+			_, err := tx.Exec(`UPDATE manifest SET pushed_at = $1`, sql.Micros(w.clock.Now()))
+			return err
+		}))
+		slices.Sort(all)
+		newest, _, err := r.Images(w.Context(), registry.ImageFilter{}, "", 10)
+		w.ok(err)
+		w.ok(r.SetLifecycle(w.root(vendor), rules(`"tagStatus":"any","countType":"imageCountMoreThan","countNumber":2`)))
+		if run := w.due(); run == nil || run.Expired != 4 {
+			t.Fatalf("%+v", run)
+		}
+		w.holds(r, newest[0].Digest, newest[1].Digest)
+		if first := []oci.Digest{newest[1].Digest, newest[0].Digest}; !slices.Equal(first, all[4:]) {
+			t.Errorf("the list begins with %v backwards, of %v", first, all)
 		}
 	})
 }

@@ -343,6 +343,34 @@ func TestReferrers(t *testing.T) {
 	eventually(t, func() bool { return len(read(c.do("GET", repo+"/referrers/"+digest, nil))) == 0 })
 }
 
+// HTTP-29: what old clients attach by a tag made of the digest is an ordinary index under an ordinary tag: where tags are immutable, the second attachment fails.
+func TestAttachmentsByTagSchema_HTTP29(t *testing.T) {
+	s := start(t)
+	const repo = "images/tag-schema"
+	s.create(t, repo)
+	s.immutable(t, repo)
+	c := s.owner.as(t)
+	subject, first, second := c.image(repo, "v1"), c.manifest(repo), c.manifest(repo)
+	tag := strings.Replace(string(oci.FromBytes(subject)), ":", "-", 1)
+	for _, m := range [][]byte{first, second} {
+		c.pushManifest(repo, string(oci.FromBytes(m)), oci.MediaTypeImageManifest, m)
+	}
+	index := func(children ...[]byte) []byte {
+		list := []any{}
+		for _, child := range children {
+			list = append(list, describe(oci.MediaTypeImageManifest, child))
+		}
+		return encode(t, map[string]any{"schemaVersion": 2, "mediaType": oci.MediaTypeImageIndex, "manifests": list})
+	}
+	c.pushManifest(repo, tag, oci.MediaTypeImageIndex, index(first))
+	c.refused(c.do("PUT", repo+"/manifests/"+tag, index(first, second), "Content-Type", oci.MediaTypeImageIndex), 400, "TAG_INVALID", "the tag is immutable")
+	c.hasManifest(repo, tag, oci.MediaTypeImageIndex, index(first))
+	var l struct{ Manifests []any }
+	if r := c.do("GET", repo+"/referrers/"+string(oci.FromBytes(subject)), nil); json.Unmarshal(r.body, &l) != nil || len(l.Manifests) != 0 {
+		t.Errorf("the referrers: %s", r.body)
+	}
+}
+
 // HTTP-17, H33, H46, API-72.
 func TestDeletes(t *testing.T) {
 	s := start(t)

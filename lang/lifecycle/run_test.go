@@ -74,9 +74,9 @@ func TestWorkedExamples(t *testing.T) {
 		images []image
 		want   string
 	}{
-		"LC-27: what an earlier rule keeps, a later one may not touch": {policyOf(rule(1, prod), rule(2, beta)), a(), "A1"},
-		"LC-28: the same with the priorities swapped":                  {policyOf(rule(2, prod), rule(1, beta)), a(), "A1 B1"},
-		"LC-29: every entry of a list must match": {
+		"LC-14, LC-27: what an earlier rule keeps, a later one may not touch": {policyOf(rule(1, prod), rule(2, beta)), a(), "A1"},
+		"LC-28: the same with the priorities swapped":                         {policyOf(rule(2, prod), rule(1, beta)), a(), "A1 B1"},
+		"LC-13, LC-29: every entry of a list must match": {
 			policyOf(rule(1, tagged("tagPatternList", `"alpha*","beta*"`, `"countType":"sinceImagePushed","countUnit":"days","countNumber":5`))),
 			[]image{pushed("A", 12, "alpha-1"), pushed("B", 11, "beta-1"), pushed("C", 10, "alpha-2", "beta-2"), pushed("D", 4, "alpha-3"), pushed("E", 3, "beta-3"), pushed("F", 2, "alpha-4", "beta-4")},
 			"C1",
@@ -85,8 +85,8 @@ func TestWorkedExamples(t *testing.T) {
 			policyOf(rule(1, tagged("tagPatternList", `"alpha*","beta*"`, moreThanOne))),
 			[]image{pushed("A", 10, "alpha-1", "beta-1", "gamma-1"), pushed("B", 9, "alpha-2", "beta-2"), pushed("C", 8, "alpha-3", "beta-3", "gamma-2")}, "A1 B1",
 		},
-		"LC-30: any": {policyOf(rule(1, anyOne)), []image{pushed("A", 4, "alpha-1"), pushed("B", 3, "beta-1"), pushed("C", 2), pushed("D", 1, "alpha-2")}, "A1 B1 C1"},
-		"LC-31: images kept by earlier rules take places": {
+		"LC-13, LC-30: any": {policyOf(rule(1, anyOne)), []image{pushed("A", 4, "alpha-1"), pushed("B", 3, "beta-1"), pushed("C", 2), pushed("D", 1, "alpha-2")}, "A1 B1 C1"},
+		"LC-12, LC-15, LC-31: images kept by earlier rules take places": {
 			policyOf(rule(1, alpha), rule(2, untaggedDay), rule(3, anyOne)),
 			[]image{pushed("A", 4, "alpha-1", "beta-1"), pushed("B", 3), pushed("C", 2, "alpha-2"), pushed("D", 1.001, "8d7f0a"), pushed("E", 1)}, "A1 B2 D3",
 		},
