@@ -123,6 +123,7 @@ func TestMoveLease(t *testing.T) {
 			t.Fatal(moved, err)
 		}
 		w.clock.advance(3 * time.Hour)
+		w.collect(w)
 		if _, err := w.MoveLayers(w.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -198,6 +199,7 @@ func TestMoveInterrupted(t *testing.T) {
 			w.clock.advance(25 * time.Hour)
 			_, err = w.MoveLayers(w.Context())
 			w.ok(err)
+			w.collect(w)
 			_, err = w.ExpireUploads(w.Context())
 			w.ok(err)
 			objects := 0
