@@ -83,6 +83,9 @@ func (r *Repo) archiveImage(tx *sql.Tx, d oci.Digest) (archived []oci.Digest, er
 	if err != nil {
 		return nil, err
 	}
+	if err := r.disturb(tx); err != nil {
+		return nil, err
+	}
 	now := sql.Micros(r.g.now())
 	for _, d := range all {
 		n, err := tx.Exec(`UPDATE manifest SET status = 'ARCHIVED', archived_at = $1 WHERE repository_id = $2 AND digest = $3 AND status <> 'ARCHIVED'`, now, r.ID, d)

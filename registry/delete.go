@@ -171,7 +171,7 @@ func (r *Repo) deleteTag(tx *sql.Tx, id Reference, asked *removals) ([]ImageID, 
 	if err := tx.Row(`DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING updated_at`, sql.Args(r.ID, id.Tag), &lost.updatedAt); err != nil {
 		return nil, nil, err
 	}
-	if err := r.tagsChanged(tx, digest); err != nil {
+	if err := errors.Join(r.tagsChanged(tx, digest), r.disturb(tx)); err != nil {
 		return nil, nil, err
 	}
 	r.lost[digest] = append(r.lost[digest], lost)
@@ -205,6 +205,9 @@ func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
 // a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for. Each
 // image that goes is told of (EVT-4, EVT-10).
 func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
+	if err := r.disturb(tx); err != nil {
+		return err
+	}
 	image, removal := d, int64(0)
 	for queue := []oci.Digest{d}; len(queue) > 0; {
 		d, queue = queue[0], queue[1:]

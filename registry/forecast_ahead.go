@@ -85,7 +85,7 @@ func (e *evaluation) when(g guard, s *ruled) time.Time {
 		}
 	}
 	if s.Rule.Count != lifecycle.MoreThan {
-		later(e.at.Add(time.Duration(s.Rule.Number)*24*time.Hour - s.Age))
+		later(e.at.Add(s.Rule.Days() - max(0, s.Age)))
 	}
 	later(s.Pushed.Add(g.grace))
 	if !s.Pulled.IsZero() {

@@ -55,14 +55,50 @@ func TestLifecycleMeanwhile(t *testing.T) {
 			body := w.manifest(r)
 			d := w.image(r, "old", body)
 			bodies[d] = body
-			other, newest := w.pushed(r, "other"), w.pushed(r, "newest")
-			w.ok(r.SetLifecycle(w.Context(), rules(anyOne)))
+			other := w.pushed(r, "other")
+			w.clock.advance(2 * day)
+			newest := w.pushed(r, "newest")
+			w.ok(r.SetLifecycle(w.Context(), rules(`"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":1`)))
 			run := w.around(func() { happens(r, d) })
 			if run.Expired != 1 || run.Kept != 1 || run.Ended {
 				t.Errorf("%s: %+v", name, run)
 			}
 			if got := w.all(r); !slices.Contains(got, d) || slices.Contains(got, other) || !slices.Contains(got, newest) {
 				t.Errorf("%s: there are %v", name, got)
+			}
+			_, err := r.DeleteLifecycle(w.Context())
+			w.ok(err)
+		}
+	})
+}
+
+// H87: a rule that counts takes nothing that the newest images need to be so many: when one of them goes, is archived, loses its tag or becomes part of an index while
+// a run is at work, the run leaves its images alone, and the next run counts again.
+func TestLifecycleCountsMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		for name, happens := range map[string]func(r *registry.Repo, newest oci.Digest){
+			"it goes": func(r *registry.Repo, d oci.Digest) { w.remove(r, registry.Reference{Digest: d}) },
+			"archive": func(r *registry.Repo, d oci.Digest) { w.archive(r, registry.Reference{Digest: d}) },
+			"its tag moves": func(r *registry.Repo, d oci.Digest) {
+				w.image(r, "v3", w.manifest(r))
+				w.remove(r, registry.Reference{Tag: "v3"})
+			},
+			"its tag goes":   func(r *registry.Repo, d oci.Digest) { w.remove(r, registry.Reference{Tag: "v3"}) },
+			"into two pairs": func(r *registry.Repo, d oci.Digest) { w.image(r, "pair", w.index(r, d)) },
+		} {
+			r := w.repo("counts/" + strings.ReplaceAll(name, " ", "-"))
+			one, two, three := w.pushed(r, "v1"), w.pushed(r, "v2"), w.pushed(r, "v3")
+			w.ok(r.SetLifecycle(w.Context(), rules(`"tagStatus":"tagged","tagPrefixList":["v"],"countType":"imageCountMoreThan","countNumber":2`)))
+			run := w.around(func() { happens(r, three) })
+			if run.Expired != 0 || !run.Disturbed || run.Ended {
+				t.Errorf("%s: %+v", name, run)
+			}
+			w.there(r, one)
+			w.there(r, two)
+			w.image(r, "v4", w.manifest(r))
+			w.image(r, "v5", w.manifest(r))
+			if run := w.due(); run == nil || run.Expired < 2 || run.Disturbed {
+				t.Errorf("%s: the run after it: %+v", name, run)
 			}
 			_, err := r.DeleteLifecycle(w.Context())
 			w.ok(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	renewEvery = 50 * evaluateAtOnce
 	// doomedMost is how many images one run acts upon at the most, the oldest; if there are more, another run follows at once.
 	doomedMost = 50_000
+	// recountAfter is when a run follows one whose counts did not hold: not at once, for what disturbed it may be going on.
+	recountAfter = time.Minute
 	// expireTogether is how many images go in one transaction, so that it holds up nobody for long.
 	expireTogether = 20
 )
@@ -40,6 +43,9 @@ type LifecycleRun struct {
 	Kept int
 	// Ended says that the policy was replaced or removed while the run was at work, or another node has taken over: it did nothing from then on.
 	Ended bool
+	// Disturbed says that images went or lost tags while the run was at work, and that it left the rest of those that it chose by counting to the run that follows
+	// a minute later.
+	Disturbed bool
 }
 
 // errTurnOver ends a run whose policy was changed or removed, or whose repository another node has taken over.
@@ -73,7 +79,9 @@ func (g *Registry) beginLifecycle(ctx context.Context) (*lifecycleRun, error) {
 	if r == nil || err != nil {
 		return nil, err
 	}
-	return &lifecycleRun{Repo: r, policy: p, turn: turn, began: r.call.Time, most: doomedMost, LifecycleRun: LifecycleRun{Ref: r.Ref}}, nil
+	r.counted = true
+	counts := slices.ContainsFunc(p.Rules, func(rule lifecycle.Rule) bool { return rule.Count == lifecycle.MoreThan })
+	return &lifecycleRun{Repo: r, policy: p, turn: turn, began: r.call.Time, most: doomedMost, counts: counts, LifecycleRun: LifecycleRun{Ref: r.Ref}}, nil
 }
 
 // takeTurn takes what is due in a table, so that no other node does until the lease is over. A node that has nothing to do only reads.
@@ -125,6 +133,7 @@ type lifecycleRun struct {
 	most   int
 	next   int
 	more   bool // than there is room for
+	counts bool // images, for one of its rules: see disturb
 }
 
 // doomed is an image that a rule has chosen, small enough for very many of them.
@@ -139,6 +148,15 @@ func (run *lifecycleRun) choose(ctx context.Context) error {
 	rules := map[*lifecycle.Rule]int32{}
 	for i := range run.policy.Rules {
 		rules[&run.policy.Rules[i]] = int32(i)
+	}
+	if run.counts {
+		err := run.g.db.Write(ctx, func(tx *sql.Tx) error {
+			_, err := tx.Exec(`INSERT INTO lifecycle_count (repository_id, disturbed) VALUES ($1, FALSE) ON CONFLICT (repository_id) DO UPDATE SET disturbed = FALSE`, run.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	seen := 0
 	return run.evaluate(ctx, run.policy, run.began, func(some []ruled) error {
@@ -167,6 +185,26 @@ func (run *lifecycleRun) choose(ctx context.Context) error {
 		seen = 0
 		return run.g.db.Write(ctx, run.renew)
 	})
+}
+
+// disturb says that there is one image less that rules may have counted: it goes, is archived, becomes part of an index, or loses a tag. A run at work that counts
+// images then acts no more by its counts, which would take what the newest images are now (H87): another run counts again. What the run itself does is what it
+// counted with.
+func (r *Repo) disturb(tx *sql.Tx) error {
+	if r.counted {
+		return nil
+	}
+	_, err := tx.Exec(`UPDATE lifecycle_count SET disturbed = TRUE WHERE repository_id = $1 AND NOT disturbed`, r.ID)
+	return err
+}
+
+// look asks whether the counts of the run still hold.
+func (run *lifecycleRun) look(tx *sql.Tx) (disturbed bool, err error) {
+	if !run.counts {
+		return false, nil
+	}
+	err = tx.Row(`SELECT disturbed FROM lifecycle_count WHERE repository_id = $1`, sql.Args(run.ID), &disturbed)
+	return disturbed, err
 }
 
 // renew holds the turn for longer. errTurnOver says that it is over.
@@ -209,6 +247,9 @@ func (run *lifecycleRun) carryOut(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if did.Disturbed, err = run.look(tx); err != nil {
+				return err
+			}
 			for i := end - 1; i >= max(0, end-expireTogether); i-- {
 				if err := run.act(tx, guard, &all[i], &did); err != nil {
 					return err
@@ -219,7 +260,7 @@ func (run *lifecycleRun) carryOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		run.Expired, run.Archived, run.Kept = run.Expired+did.Expired, run.Archived+did.Archived, run.Kept+did.Kept
+		run.Expired, run.Archived, run.Kept, run.Disturbed = run.Expired+did.Expired, run.Archived+did.Archived, run.Kept+did.Kept, run.Disturbed || did.Disturbed
 	}
 	return run.finish(ctx)
 }
@@ -228,6 +269,9 @@ func (run *lifecycleRun) carryOut(ctx context.Context) error {
 // (H87). did counts it.
 func (run *lifecycleRun) act(tx *sql.Tx, g guard, d *doomed, did *LifecycleRun) error {
 	digest, rule := oci.Digest("sha256:"+hex.EncodeToString(d.digest[:])), &run.policy.Rules[d.rule]
+	if did.Disturbed && rule.Count == lifecycle.MoreThan {
+		return nil
+	}
 	i, err := run.agedOne(tx, digest, run.began)
 	if i == nil || err != nil { // somebody else has removed it
 		return err
@@ -303,10 +347,16 @@ func (run *lifecycleRun) finish(ctx context.Context) error {
 	if run.more && run.Expired+run.Archived > 0 {
 		again = run.began // there is more to do
 	}
+	if run.Disturbed {
+		again = run.began.Add(recountAfter)
+	}
 	return run.g.db.Write(ctx, func(tx *sql.Tx) error {
 		n, err := tx.Exec(`UPDATE lifecycle SET evaluated_at = $1, due_at = $2 WHERE repository_id = $3 AND turn = $4`, sql.Micros(run.began), sql.Micros(again), run.ID, run.turn)
 		if err == nil && n == 0 {
 			err = errTurnOver
+		}
+		if err == nil && run.counts {
+			_, err = tx.Exec(`DELETE FROM lifecycle_count WHERE repository_id = $1`, run.ID)
 		}
 		return err
 	})

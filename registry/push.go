@@ -141,6 +141,9 @@ func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte
 	}
 	if len(m.Children) > 0 {
 		size = largest // API-52
+		if err := r.disturb(tx); err != nil {
+			return false, false, err
+		}
 	}
 	subject, annotations := oci.Digest(""), "null"
 	if m.Subject != nil {
@@ -341,7 +344,7 @@ func (r *Repo) point(tx *sql.Tx, rules tagRules, tag string, digest oci.Digest) 
 		return false, err
 	}
 	if exists {
-		if err := r.tagsChanged(tx, was); err != nil {
+		if err := errors.Join(r.tagsChanged(tx, was), r.disturb(tx)); err != nil {
 			return false, err
 		}
 	}

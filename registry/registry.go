@@ -209,6 +209,8 @@ type Repo struct {
 	naming naming
 	// why is the reason that is kept of images that it deletes; "" is the action.
 	why string
+	// counted says that it is a run of the lifecycle policy, whose own doing its counts foresee: see disturb.
+	counted bool
 	// lost are tags that the request has deleted already of images that may go with a later one.
 	lost map[oci.Digest][]removedTag
 }

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -58,6 +59,16 @@ type Rule struct {
 	Action             Action
 
 	patterns [][]string // Patterns, split at their asterisks
+}
+
+// Days is Number as a duration, of a rule that counts days; of more days than a duration can hold it is the longest one: whoever writes a large number wants to keep
+// everything.
+func (r *Rule) Days() time.Duration {
+	const day = 24 * time.Hour
+	if most := int64(math.MaxInt64 / day); int64(r.Number) > most {
+		return math.MaxInt64
+	}
+	return time.Duration(r.Number) * day
 }
 
 // Policy is a lifecycle policy. It is immutable and safe for concurrent use.

@@ -64,7 +64,7 @@ func (r *Run) Next(im *Image) Verdict {
 		if since.IsZero() {
 			continue // an image that was archived before that was noted: it has no age
 		}
-		if v.Age = r.now.Sub(since); v.Age > time.Duration(rule.Number)*24*time.Hour {
+		if v.Age = r.now.Sub(since); v.Age > rule.Days() {
 			v.Action = rule.Action
 		}
 	}

@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +134,23 @@ func TestRestoredImagesAreYoung(t *testing.T) {
 	p := policyOf(rule(1, untaggedDay))
 	if got := run(t, p, image{"restored", lifecycle.Image{Pushed: ago(400), Activated: ago(0.5)}}, image{"long-ago", lifecycle.Image{Pushed: ago(400), Activated: ago(2)}}); got != "long-ago1" {
 		t.Error(got)
+	}
+}
+
+// LC-3: numbers of days that no duration holds keep everything. 2^64 ns are 213,503 days and 14 hours: what wrapped around would be a few days, or less than none.
+func TestVeryManyDays(t *testing.T) {
+	for _, n := range []int64{106_751, 106_752, 150_000, 200_000, 213_504, 365_000, 9_999_999, math.MaxInt32} {
+		for count, im := range map[string]lifecycle.Image{
+			`"sinceImagePushed"`: {Pushed: ago(200)}, `"sinceImagePulled"`: {Pushed: ago(300), Pulled: ago(200)}, `"sinceImageTransitioned","storageClass":"archive"`: {Pushed: ago(300), Class: lifecycle.Archive, Archived: ago(200)},
+		} {
+			p := policyOf(rule(1, fmt.Sprintf(`"tagStatus":"any","countUnit":"days","countNumber":%d,"countType":%s`, n, count)))
+			if strings.Contains(count, "Pulled") {
+				p = strings.Replace(p, `{"type":"expire"}`, `{"type":"transition","targetStorageClass":"archive"}`, 1)
+			}
+			if got := run(t, p, image{"kept", im}); got != "" {
+				t.Errorf("%s %d days: %s", count, n, got)
+			}
+		}
 	}
 }
 
