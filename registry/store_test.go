@@ -71,12 +71,14 @@ func TestMoveLayers(t *testing.T) {
 		where(2, 1) // somebody may still be reading the old one
 		w.clock.advance(3 * time.Hour)
 		move(0)
+		w.collect(w)
 		where(1, 1)
 		reads(other, shared)
 		w.archive(other, registry.Reference{Digest: user})
 		move(1)
 		w.clock.advance(3 * time.Hour)
 		move(0)
+		w.collect(w)
 		where(0, 2)
 
 		// A store with what others need must be named.
@@ -100,6 +102,7 @@ func TestMoveLayers(t *testing.T) {
 		reads(r, shared)
 		w.clock.advance(3 * time.Hour)
 		move(0)
+		w.collect(w)
 		where(2, 0)
 		w.unpullable(other, registry.Reference{Digest: user})
 
@@ -119,6 +122,7 @@ func TestMoveLayers(t *testing.T) {
 		reads(third, big)
 		w.clock.advance(3 * time.Hour)
 		move(0)
+		w.collect(w)
 		where(2, 0)
 	})
 }
