@@ -218,11 +218,13 @@ func (r *Repo) usersChanged(tx *sql.Tx, d oci.Digest) error {
 			return err
 		}
 	}
-	// What is being looked at is written too: the worker that does must not end without having seen this.
-	_, err = tx.Exec(`INSERT INTO blob_review (blob_id, due, key, archive) SELECT DISTINCT b.id, CAST($3 AS BIGINT), '', FALSE
+	// What is being looked at is written too: the worker that does must not end without having seen this. What an image waits for is due before all else, unless a
+	// worker has it.
+	_, err = tx.Exec(`INSERT INTO blob_review (blob_id, due, key, archive) SELECT DISTINCT b.id,
+			CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2 AND status = 'ACTIVATING') THEN 0 ELSE CAST($3 AS BIGINT) END, '', FALSE
 		FROM manifest_ref f JOIN layer l ON l.repository_id = f.repository_id AND l.digest = f.child JOIN blob b ON b.id = l.blob_id
 		WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind IN ('config', 'layer') AND b.key <> ''
-		ON CONFLICT (blob_id) DO UPDATE SET due = blob_review.due`, r.ID, d, sql.Micros(r.g.now()))
+		ON CONFLICT (blob_id) DO UPDATE SET due = CASE WHEN blob_review.key = '' AND excluded.due = 0 THEN 0 ELSE blob_review.due END`, r.ID, d, sql.Micros(r.g.now()))
 	return err
 }
 

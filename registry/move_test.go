@@ -310,3 +310,37 @@ func TestMountOfArchivedLayers(t *testing.T) {
 		w.refused(err, fault.LayerInaccessible, "archived images only")
 	})
 }
+
+// LC-37: an image that somebody activates comes back before what was archived earlier goes, and can be pulled as soon as its own layers are there.
+func TestActivationComesFirst(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, dsn string) {
+		archive, err := blob.OpenFiles(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		during := func(string) error { return nil }
+		w := newWorld(t, dsn, t.TempDir(), registry.Options{Archive: &at{archive, func(step string) error { return during(step) }}})
+		r := w.repo("queue")
+		wanted := w.archived(r, "wanted", random(130<<10))
+		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 1 {
+			t.Fatal(moved, err)
+		}
+		for _, tag := range []string{"a", "b"} {
+			w.archived(r, tag, random(130<<10))
+		}
+		_, err = r.Activate(w.Context(), registry.Reference{Digest: wanted})
+		w.ok(err)
+		w.archived(r, "c", random(130<<10))
+		away := 0
+		during = func(step string) error {
+			if step == "begin" {
+				away++
+				w.there(r, wanted)
+			}
+			return nil
+		}
+		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 4 || away != 3 {
+			t.Fatal(moved, away, err)
+		}
+	})
+}

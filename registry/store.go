@@ -46,8 +46,8 @@ type move struct {
 }
 
 // MoveLayers brings the layers that only archived images of the whole cell use into the archive's store, and those that others use back from there, makes images that were
-// waiting for them active. It answers how many layers it moved. Several nodes may do it at once. Without an archive's store
-// there is nothing to do.
+// waiting for them active. What somebody waits for comes first: an image does not wait behind all that was archived before (LC-37). It answers how many layers it moved.
+// Several nodes may do it at once. Without an archive's store there is nothing to do.
 //
 // The copy is durable before the row points to it, and the old object is deleted long after: a crash anywhere costs a copy that is deleted later, and loses nothing.
 func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
@@ -68,9 +68,14 @@ func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
 		switch err := g.move(ctx, m); {
 		case errors.Is(err, errOvertaken):
 		case err != nil:
-			return moved, fmt.Errorf("layer %s: %w", m.digest, err)
+			return moved, errors.Join(fmt.Errorf("layer %s: %w", m.digest, err), g.finishActivations(ctx))
 		default:
 			moved++
+		}
+		if !m.archive { // it may have been the last one that an image was waiting for
+			if err := g.finishActivations(ctx); err != nil {
+				return moved, err
+			}
 		}
 	}
 	return moved, g.finishActivations(ctx)
