@@ -227,7 +227,7 @@ func TestLifecycleProperty(t *testing.T) {
 					do(err)
 				}
 			} else {
-				taken, _, err := w.PutInventory(w.root(vendor), fmt.Sprintf("%s/%d", name, len(s.safe)), 12*time.Hour, []string{reference})
+				taken, _, err := w.PutInventory(w.root(vendor), registry.Report{Source: fmt.Sprintf("%s/%d", name, len(s.safe)), Keep: 12 * time.Hour, References: []string{reference}})
 				if do(err); taken != 1 {
 					t.Fatalf("%s is not of this registry", reference)
 				}
@@ -240,7 +240,7 @@ func TestLifecycleProperty(t *testing.T) {
 		if s.pulled = time.Duration(max(0, rapid.IntRange(-3, 3).Draw(t, "pulled"))) * day; s.pulled > 0 {
 			s.pulled -= day / 2
 		}
-		do(w.PutLifecycleProtection(w.root(vendor), registry.LifecycleProtection{Grace: s.grace, Pulled: s.pulled}))
+		do(w.protect(registry.LifecycleProtection{Grace: s.grace, Pulled: s.pulled}))
 
 		do(r.SetLifecycle(ctx, drawPolicy(t)))
 		defer r.DeleteLifecycle(ctx) // of one repository at a time it is its turn

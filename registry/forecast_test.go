@@ -58,7 +58,7 @@ func TestForecastIsWhatTheRunsDo(t *testing.T) {
 	w.clock.advance(5 * day)
 	w.pushed(r, "late")
 	w.pushed(r, "v2")
-	w.ok(w.PutLifecycleProtection(w.root(vendor), registry.LifecycleProtection{Grace: 7 * day}))
+	w.ok(w.protect(registry.LifecycleProtection{Grace: 7 * day}))
 	w.ok(r.SetLifecycle(w.root(vendor), coldThenGone))
 	start := w.clock.Now()
 

@@ -22,6 +22,8 @@ const (
 	inventoriesMost = 1000
 	// inventoryLongest is for how long a report may count. Who reports regularly does not need more, and one that is forgotten must not hold images for ever.
 	inventoryLongest = 90 * 24 * time.Hour
+	// inventoryShown is for how long a report that expired is listed as that.
+	inventoryShown = 7 * 24 * time.Hour
 )
 
 var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
@@ -34,37 +36,54 @@ type Inventory struct {
 	ReportedAt time.Time
 	ExpiresAt  time.Time
 	Images     int // tags and digests of the account in the region that it protects: a tag comes with the digest that it named
+	Expired    bool
 }
 
-// PutInventory takes the report of a source, a cluster say, on which images its workloads use, in place of the one before. Until it expires, no lifecycle policy of
-// the caller's account touches these images. A reference by tag protects the image that the tag names now, and the one that it names when a policy runs. It answers how
-// many of the references are to images of this account; others are of no concern. It needs berth:PutInventory. The faults are AccessDenied, InvalidParameter and
+// Report is what a source, a cluster say, tells of its workloads.
+type Report struct {
+	Source     string
+	Keep       time.Duration // for how long it counts
+	References []string      // to the images that they use, as runtimes write them
+	// AllowEmpty takes a report in which nothing is of this account, which is else taken for a mistake: what only the report before it protected is protected no more.
+	AllowEmpty bool
+}
+
+// PutInventory takes a report on which images workloads use, in place of the one before from the same source. Until it expires, no lifecycle policy of the caller's account
+// touches these images, and nobody archives them. A reference by tag protects the image that the tag names now, and the one that it names when a policy runs. It answers
+// how many of the references are to images of this account; others are of no concern. It needs berth:PutInventory. The faults are AccessDenied, InvalidParameter and
 // LimitExceeded.
-func (g *Registry) PutInventory(ctx context.Context, source string, keep time.Duration, references []string) (taken int, expires time.Time, err error) {
+func (g *Registry) PutInventory(ctx context.Context, report Report) (taken int, expires time.Time, err error) {
 	call := iam.From(ctx)
 	account := call.Home()
 	if err := g.who.Authorize(ctx, "berth:PutInventory", &iam.Resource{ARN: "*", Account: account}); err != nil {
 		return 0, expires, err
 	}
 	switch {
-	case !sourceName.MatchString(source):
+	case !sourceName.MatchString(report.Source):
 		return 0, expires, fault.New(fault.InvalidParameter, "The name of a source has 1 to 128 letters, digits and ._/-, and begins with a letter or a digit")
-	case keep < time.Minute || keep > inventoryLongest:
+	case report.Keep < time.Minute || report.Keep > inventoryLongest:
 		return 0, expires, fault.New(fault.InvalidParameter, "A report counts for a minute to %d days", inventoryLongest/(24*time.Hour))
-	case len(references) > inventoryMost:
-		return 0, expires, fault.New(fault.InvalidParameter, "A report has at most %d references; this one has %d", inventoryMost, len(references))
+	case len(report.References) > inventoryMost:
+		return 0, expires, fault.New(fault.InvalidParameter, "A report has at most %d references; this one has %d", inventoryMost, len(report.References))
 	}
 	uses := map[string][]use{}
-	for _, reference := range references {
+	for _, reference := range report.References {
 		if u, region, ok := readUse(reference, account, call.Region); ok && !slices.Contains(uses[region], u) {
 			uses[region] = append(uses[region], u)
-			taken++
 		}
 	}
 	now := g.now()
-	expires = now.Add(keep)
+	expires = now.Add(report.Keep)
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM inventory WHERE account = $1 AND source = $2`, account, source); err != nil {
+		if taken, err = countOwn(tx, uses, account); err != nil {
+			return err
+		}
+		if taken == 0 && !report.AllowEmpty {
+			return fault.New(fault.InvalidParameter, "Of %d references none is to an image of the account %s, of which the caller %s is; what was reported before stands. "+
+				"Check that this is the account that owns the images, and that the references are to this registry. If nothing is in use any more, say so with allowEmpty",
+				len(report.References), account, call.Principal.ARN)
+		}
+		if _, err := tx.Exec(`DELETE FROM inventory WHERE account = $1 AND source = $2`, account, report.Source); err != nil {
 			return err
 		}
 		var sources int
@@ -74,13 +93,14 @@ func (g *Registry) PutInventory(ctx context.Context, source string, keep time.Du
 		if sources >= inventoriesMost {
 			return fault.New(fault.LimitExceeded, "The account has reports of %d sources, which is the limit", sources)
 		}
+		written := uses
 		if len(uses) == 0 { // also that nothing is in use is a report
-			uses[call.Region] = nil
+			written = map[string][]use{call.Region: nil}
 		}
-		for region, list := range uses {
+		for region, list := range written {
 			id, err := tx.InsertNew(now, func(id int64) (int64, error) {
 				return tx.Exec(`INSERT INTO inventory (id, account, region, source, reported_by, reported_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-					id, account, region, source, call.Principal.ARN, sql.Micros(now), sql.Micros(expires))
+					id, account, region, report.Source, call.Principal.ARN, sql.Micros(now), sql.Micros(expires))
 			})
 			if err != nil {
 				return err
@@ -94,6 +114,26 @@ func (g *Registry) PutInventory(ctx context.Context, source string, keep time.Du
 		return g.record(tx, call)
 	})
 	return taken, expires, err
+}
+
+// countOwn counts the uses, by region, that are of images of the account. One that is known by its digest alone protects whatever has that digest, and counts if the account
+// has it: most that runtimes tell so are of other registries.
+func countOwn(tx *sql.Tx, uses map[string][]use, account string) (own int, err error) {
+	for region, list := range uses {
+		for _, u := range list {
+			is := u.repository != ""
+			if !is {
+				if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest m JOIN repository r ON r.id = m.repository_id WHERE m.digest = $1 AND r.account = $2 AND r.region = $3)`,
+					sql.Args(u.image, account, region), &is); err != nil {
+					return 0, err
+				}
+			}
+			if is {
+				own++
+			}
+		}
+	}
+	return own, nil
 }
 
 // use is an image that is in use. An empty repository is any: some runtimes tell the digest alone, or under a name that is not the registry's own.
@@ -164,21 +204,23 @@ func (u use) write(tx *sql.Tx, inventory int64, account, region string) error {
 	return put(digest)
 }
 
-// Inventories lists the reports of the caller's account that count, by their sources, limit at a time, after the source that the page before ended with. It needs
-// berth:ListInventories.
+// Inventories lists the reports of the caller's account, those that expired within a week among them, by their sources, limit at a time, after the source that the page
+// before ended with. It needs berth:ListInventories.
 func (g *Registry) Inventories(ctx context.Context, after string, limit int) (list []Inventory, next string, err error) {
 	account := iam.From(ctx).Home()
 	if err := g.who.Authorize(ctx, "berth:ListInventories", &iam.Resource{ARN: "*", Account: account}); err != nil {
 		return nil, "", err
 	}
 	source, region, _ := strings.Cut(after, " ")
+	now := g.now()
 	err = g.db.Rows(ctx, `SELECT source, region, reported_by, reported_at, expires_at, (SELECT count(*) FROM inventory_image u WHERE u.inventory_id = i.id) FROM inventory i
 		WHERE account = $1 AND (source, region) > ($2, $3) AND expires_at > $4 ORDER BY source, region LIMIT $5`,
-		sql.Args(account, source, region, sql.Micros(g.now()), limit+1), func(row sql.Scanner) error {
+		sql.Args(account, source, region, sql.Micros(now.Add(-inventoryShown)), limit+1), func(row sql.Scanner) error {
 			var i Inventory
 			var reported, expires int64
 			err := row.Scan(&i.Source, &i.Region, &i.ReportedBy, &reported, &expires, &i.Images)
 			i.ReportedAt, i.ExpiresAt = sql.Time(reported), sql.Time(expires)
+			i.Expired = !i.ExpiresAt.After(now)
 			list = append(list, i)
 			return err
 		})
@@ -211,12 +253,34 @@ func (g *Registry) DeleteInventory(ctx context.Context, source string) error {
 	})
 }
 
-// ExpireInventories removes the reports that count no more.
-func (g *Registry) ExpireInventories(ctx context.Context) error {
-	return g.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`DELETE FROM inventory WHERE expires_at <= $1`, sql.Micros(g.now()))
+// ExpiredInventory is a report that protects nothing any more, since nothing newer came from its source.
+type ExpiredInventory struct {
+	Account string
+	Inventory
+}
+
+// ExpireInventories answers the reports that have expired since it was called last, whichever node called it, and removes those that expired a week ago: until then they are
+// listed, so that whoever relies on them can see that they end.
+func (g *Registry) ExpireInventories(ctx context.Context) (expired []ExpiredInventory, err error) {
+	now := g.now()
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		expired = nil
+		err := tx.Rows(`UPDATE inventory SET expiry_told = TRUE WHERE expires_at <= $1 AND NOT expiry_told RETURNING account, source, region, reported_by, reported_at, expires_at`,
+			sql.Args(sql.Micros(now)), func(row sql.Scanner) error {
+				i := ExpiredInventory{Inventory: Inventory{Expired: true}}
+				var reported, expires int64
+				err := row.Scan(&i.Account, &i.Source, &i.Region, &i.ReportedBy, &reported, &expires)
+				i.ReportedAt, i.ExpiresAt = sql.Time(reported), sql.Time(expires)
+				expired = append(expired, i)
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`DELETE FROM inventory WHERE expires_at <= $1`, sql.Micros(now.Add(-inventoryShown)))
 		return err
 	})
+	return expired, err
 }
 
 // LifecycleProtection is what the lifecycle policies of an account in a region never touch, beside their grammar. Zero is no protection.
@@ -225,24 +289,34 @@ type LifecycleProtection struct {
 	Pulled time.Duration // what was pulled so recently
 }
 
-// PutLifecycleProtection sets the protection of the caller's registry in the region of the call. It needs berth:PutLifecycleProtection. The faults are AccessDenied and
-// InvalidParameter.
-func (g *Registry) PutLifecycleProtection(ctx context.Context, p LifecycleProtection) error {
+// PutLifecycleProtection sets the protection of the caller's registry in the region of the call; of what is nil, nothing is changed. It answers what holds then. It needs
+// berth:PutLifecycleProtection. The faults are AccessDenied and InvalidParameter.
+func (g *Registry) PutLifecycleProtection(ctx context.Context, grace, pulled *time.Duration) (p LifecycleProtection, err error) {
 	call := iam.From(ctx)
 	if err := g.who.Authorize(ctx, "berth:PutLifecycleProtection", &iam.Resource{ARN: "*", Account: call.Home()}); err != nil {
-		return err
+		return p, err
 	}
 	const most = 10 * 366 * 24 * time.Hour
-	if p.Grace < 0 || p.Pulled < 0 || p.Grace > most || p.Pulled > most {
-		return fault.New(fault.InvalidParameter, "A protection lasts from nothing to ten years")
+	var micros [2]int64
+	for i, d := range []*time.Duration{grace, pulled} {
+		if d == nil {
+			continue
+		}
+		if *d < 0 || *d > most {
+			return p, fault.New(fault.InvalidParameter, "A protection lasts from nothing to ten years")
+		}
+		micros[i] = d.Microseconds()
 	}
-	return g.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO lifecycle_protection (account, region, grace, pulled) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (account, region) DO UPDATE SET grace = excluded.grace, pulled = excluded.pulled`, call.Home(), call.Region, p.Grace.Microseconds(), p.Pulled.Microseconds()); err != nil {
+	err = g.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := tx.Row(`INSERT INTO lifecycle_protection (account, region, grace, pulled) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (account, region) DO UPDATE SET grace = CASE WHEN $5 THEN excluded.grace ELSE lifecycle_protection.grace END,
+				pulled = CASE WHEN $6 THEN excluded.pulled ELSE lifecycle_protection.pulled END RETURNING grace, pulled`,
+			sql.Args(call.Home(), call.Region, micros[0], micros[1], grace != nil, pulled != nil), &micros[0], &micros[1]); err != nil {
 			return err
 		}
 		return g.record(tx, call)
 	})
+	return LifecycleProtection{time.Duration(micros[0]) * time.Microsecond, time.Duration(micros[1]) * time.Microsecond}, err
 }
 
 // LifecycleProtection reads the protection of the caller's registry in the region of the call. It needs berth:GetLifecycleProtection. The fault is AccessDenied.

@@ -109,8 +109,14 @@ func TestLifecycleCountsMeanwhile(t *testing.T) {
 // inUse reports that a workload uses an image, for a day.
 func (w *world) inUse(d oci.Digest) {
 	w.Helper()
-	_, _, err := w.PutInventory(w.root(vendor), "cluster", day, []string{string(d)})
+	_, _, err := w.PutInventory(w.root(vendor), registry.Report{Source: "cluster", Keep: day, References: []string{string(d)}})
 	w.ok(err)
+}
+
+// protect has lifecycle policies of the vendor keep what is recent.
+func (w *world) protect(p registry.LifecycleProtection) error {
+	_, err := w.PutLifecycleProtection(w.root(vendor), &p.Grace, &p.Pulled)
+	return err
 }
 
 // H87: a run whose policy is replaced or removed while it is at work does nothing more, and says so; so does one whose repository is gone. The new policy runs in its time.
@@ -199,7 +205,7 @@ func TestLifecycleProtections(t *testing.T) {
 			times = append(times, l.Evaluated)
 			w.clock.advance(time.Hour)
 		}
-		protect := func(p registry.LifecycleProtection) { w.ok(w.PutLifecycleProtection(w.root(vendor), p)) }
+		protect := func(p registry.LifecycleProtection) { w.ok(w.protect(p)) }
 		protect(registry.LifecycleProtection{Grace: day})
 		stays("grace")
 		w.again("protected").Pulled(&registry.Manifest{Digest: d})

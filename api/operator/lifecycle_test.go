@@ -121,11 +121,32 @@ func TestPreviewLifecyclePolicy(t *testing.T) {
 	if summary, _ = preview(31*24*time.Hour - time.Minute); !strings.Contains(summary, `"expired":3`) {
 		t.Error(summary)
 	}
+	// In a report of nothing of this account somebody is mistaken, unless he says that he is not.
+	foreign := []string{"nginx", "docker.io/library/nginx@" + images[0].Digest()[:63] + "00000000", "999888777666.dkr.ecr.us-east-2.amazonaws.com/app:v2"}
+	call(a.Caller, "PutInventory", map[string]any{"source": "b", "expiresInSeconds": 3600, "images": foreign}, "none is to an image of the account 111222333444")
+	call(a.Caller, "PutInventory", map[string]any{"source": "b", "expiresInSeconds": 3600, "images": []string{}}, "InvalidInputException")
+	if list := call(a.Caller, "ListInventories", map[string]any{}, "")["inventories"]; len(list.([]any)) != 0 {
+		t.Errorf("%v", list)
+	}
+	if out := call(a.Caller, "PutInventory", map[string]any{"source": "b", "expiresInSeconds": 3600, "images": foreign, "allowEmpty": true}, ""); out["taken"] != 0.0 {
+		t.Errorf("%v", out)
+	}
+	// By its digest alone an image counts if the account has it, under whatever name.
+	if out := call(a.Caller, "PutInventory", map[string]any{"source": "b", "expiresInSeconds": 3600, "images": append(foreign, "mirror.example/app@"+images[0].Digest())}, ""); out["taken"] != 1.0 {
+		t.Errorf("%v", out)
+	}
+	call(a.Caller, "DeleteInventory", map[string]any{"source": "b"}, "")
 	call(a.Caller, "PutInventory", map[string]any{"source": "a b", "expiresInSeconds": 3600, "images": []string{}}, "InvalidInputException")
 	call(a.Caller, "PutInventory", map[string]any{"source": "a", "expiresInSeconds": 1 << 60, "images": []string{}}, "InvalidInputException")
 
 	call(a.Caller, "PutLifecycleProtection", map[string]any{"graceSeconds": 40 * 24 * 3600}, "")
 	if out := call(a.Caller, "GetLifecycleProtection", map[string]any{}, ""); out["graceSeconds"] != 3456000.0 || out["pulledWithinSeconds"] != 0.0 {
+		t.Errorf("%v", out)
+	}
+	if out := call(a.Caller, "PutLifecycleProtection", map[string]any{"pulledWithinSeconds": 60}, ""); out["graceSeconds"] != 3456000.0 || out["pulledWithinSeconds"] != 60.0 {
+		t.Errorf("%v", out)
+	}
+	if out := call(a.Caller, "PutLifecycleProtection", map[string]any{"pulledWithinSeconds": 0}, ""); out["graceSeconds"] != 3456000.0 || out["pulledWithinSeconds"] != 0.0 {
 		t.Errorf("%v", out)
 	}
 	summary, _ = preview(31*24*time.Hour - time.Minute)

@@ -19,14 +19,15 @@ type ListInventoriesOutput struct {
 	NextToken   *string
 }
 
-// Inventory is a report of what workloads use in a region, as the wire shows it.
+// Inventory is a report of what workloads use in a region, as the wire shows it. One that is Expired protects nothing.
 type Inventory struct {
 	Source, Region, ReportedBy *string
 	ReportedAt, ExpiresAt      *time.Time
 	Images                     *int64
+	Expired                    *bool
 }
 
-// ListInventories lists the reports that count. It needs berth:ListInventories in the caller's account. The fault is AccessDenied.
+// ListInventories lists the reports that count, and those that expired within a week. It needs berth:ListInventories in the caller's account. The fault is AccessDenied.
 func (a *API) ListInventories(ctx context.Context, in *ListInventoriesInput) (*ListInventoriesOutput, error) {
 	page, err := a.list(ctx, in.NextToken, "ListInventories")
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *API) ListInventories(ctx context.Context, in *ListInventoriesInput) (*L
 	out := &ListInventoriesOutput{Inventories: make([]Inventory, len(list)), NextToken: page.Next(next)}
 	for i := range list {
 		l := &list[i]
-		out.Inventories[i] = Inventory{&l.Source, &l.Region, &l.ReportedBy, &l.ReportedAt, &l.ExpiresAt, aws.Int64(int64(l.Images))}
+		out.Inventories[i] = Inventory{&l.Source, &l.Region, &l.ReportedBy, &l.ReportedAt, &l.ExpiresAt, aws.Int64(int64(l.Images)), aws.Bool(l.Expired)}
 	}
 	return out, nil
 }

@@ -5,13 +5,16 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/berth-registry/berth/registry"
 )
 
-// PutInventoryInput is the report of a source: references to images as runtimes write them.
+// PutInventoryInput is the report of a source: references to images as runtimes write them. With AllowEmpty none of them needs to be of the account.
 type PutInventoryInput struct {
 	Source           *string
 	ExpiresInSeconds *int64
 	Images           []string
+	AllowEmpty       *bool
 }
 
 // PutInventoryOutput says how many of the references are to images of the account.
@@ -23,7 +26,7 @@ type PutInventoryOutput struct {
 // PutInventory takes a report on which images workloads use, which no lifecycle policy of the account touches until it expires: see registry.Registry.PutInventory. It
 // needs berth:PutInventory in the caller's account. The faults are AccessDenied, InvalidParameter and LimitExceeded.
 func (a *API) PutInventory(ctx context.Context, in *PutInventoryInput) (*PutInventoryOutput, error) {
-	taken, expires, err := a.Registry.PutInventory(ctx, aws.ToString(in.Source), seconds(in.ExpiresInSeconds), in.Images)
+	taken, expires, err := a.Registry.PutInventory(ctx, registry.Report{Source: aws.ToString(in.Source), Keep: seconds(in.ExpiresInSeconds), References: in.Images, AllowEmpty: aws.ToBool(in.AllowEmpty)})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 // InventoryCmd is `berth inventory`.
 type InventoryCmd struct {
 	Put    InventoryPutCmd    `cmd:"" help:"Report which images workloads use: no lifecycle policy touches them until the report expires."`
-	List   InventoryListCmd   `cmd:"" help:"List the reports that count."`
+	List   InventoryListCmd   `cmd:"" help:"List the reports that count, and those that expired within a week."`
 	Delete InventoryDeleteCmd `cmd:"" help:"Forget the report of a source."`
 }
 
@@ -20,8 +21,8 @@ type InventoryCmd struct {
 type InventoryPutCmd struct {
 	Target
 	Source     string        `required:"" help:"Name of what reports: its next report takes the place of this one." placeholder:"NAME"`
-	Expires    time.Duration `default:"24h" help:"For how long the report counts." placeholder:"24h"`
-	AllowEmpty bool          `help:"Take a report that names no image: what only the last report of this source protected is protected no more."`
+	Expires    time.Duration `default:"24h" help:"For how long the report counts." placeholder:"24h|7d"`
+	AllowEmpty bool          `help:"Take a report that names no image of the account: what only the last report of this source protected is protected no more."`
 	File       string        `arg:"" help:"What runs; - is standard input."`
 }
 
@@ -36,8 +37,8 @@ func (c *InventoryPutCmd) Help() string {
     aws ecs describe-tasks --cluster C --tasks …
     aws ecs describe-task-definition --task-definition T
 
-References to other registries are left out. A report that names no image at all is taken for a mistake, as of a command that failed before the pipe, unless --allow-empty is
-given. A reference by tag protects the image that the tag names now, and the one that it names when a policy runs. It needs
+References to other registries are left out. A report that names no image of the account is taken for a mistake, as of a command that failed before the pipe, or of the wrong
+profile, unless --allow-empty is given: what was reported before stands. When a report expires and no newer one has come, the server's log says so. A reference by tag protects the image that the tag names now, and the one that it names when a policy runs. It needs
 berth:PutInventory in the account that owns the images.`
 }
 
@@ -58,8 +59,9 @@ func (c *InventoryPutCmd) Run(ctx context.Context, _ *CLI) error {
 		Taken     int     `json:"taken"`
 		ExpiresAt float64 `json:"expiresAt"`
 	}
-	if err := c.call(ctx, "PutInventory", map[string]any{"source": c.Source, "expiresInSeconds": int64(c.Expires / time.Second), "images": images}, &out); err != nil {
-		return err
+	err = c.call(ctx, "PutInventory", map[string]any{"source": c.Source, "expiresInSeconds": int64(c.Expires / time.Second), "images": images, "allowEmpty": c.AllowEmpty}, &out)
+	if err != nil {
+		return fmt.Errorf("%w; the profile in use is %s", err, cmp.Or(os.Getenv("AWS_PROFILE"), "default"))
 	}
 	fmt.Printf("%d of %d references are to images of this account; they are protected until %s\n", out.Taken, len(images), time.Unix(int64(out.ExpiresAt), 0).UTC().Format(time.RFC3339))
 	return nil
@@ -77,6 +79,7 @@ func (c *InventoryListCmd) Run(ctx context.Context, cli *CLI) error {
 		ReportedAt float64 `json:"reportedAt"`
 		ExpiresAt  float64 `json:"expiresAt"`
 		Images     int     `json:"images"`
+		Expired    bool    `json:"expired,omitempty"`
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for in := map[string]any{}; ; {
@@ -94,7 +97,11 @@ func (c *InventoryListCmd) Run(ctx context.Context, cli *CLI) error {
 				}
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\t%d tags and digests\tuntil %s\tby %s\n", i.Source, i.Region, i.Images, time.Unix(int64(i.ExpiresAt), 0).UTC().Format(time.RFC3339), i.ReportedBy)
+			until := "until"
+			if i.Expired {
+				until = "expired, protects nothing since"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d tags and digests\t%s %s\tby %s\n", i.Source, i.Region, i.Images, until, time.Unix(int64(i.ExpiresAt), 0).UTC().Format(time.RFC3339), i.ReportedBy)
 		}
 		if out.NextToken == "" {
 			return w.Flush()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,6 +45,9 @@ func (c *LifecyclePreviewCmd) Run(ctx context.Context, cli *CLI) error {
 		text, err := readFile(c.Policy)
 		if err != nil {
 			return err
+		}
+		if len(bytes.TrimSpace(text)) == 0 { // the server would take it for the repository's own policy
+			return fmt.Errorf("--policy: %s is empty", c.Policy)
 		}
 		in["lifecyclePolicyText"] = string(text)
 	}
@@ -144,8 +148,8 @@ func readFile(name string) ([]byte, error) {
 // LifecycleProtectCmd is `berth lifecycle protect`.
 type LifecycleProtectCmd struct {
 	Target
-	Grace        *time.Duration `help:"No lifecycle policy touches what was pushed within this time; 0 ends it." placeholder:"72h"`
-	PulledWithin *time.Duration `help:"Nor what was pulled within this time; 0 ends it." placeholder:"720h"`
+	Grace        *time.Duration `help:"No lifecycle policy touches what was pushed within this time; 0 ends it." placeholder:"72h|3d"`
+	PulledWithin *time.Duration `help:"Nor what was pulled within this time; 0 ends it." placeholder:"720h|30d"`
 }
 
 // Help is the longer text of `berth lifecycle protect --help`.
@@ -160,19 +164,14 @@ func (c *LifecycleProtectCmd) Run(ctx context.Context, cli *CLI) error {
 		GraceSeconds        int64 `json:"graceSeconds"`
 		PulledWithinSeconds int64 `json:"pulledWithinSeconds"`
 	}
-	if err := c.call(ctx, "GetLifecycleProtection", struct{}{}, &have); err != nil {
-		return err
+	operation, change := "GetLifecycleProtection", map[string]int64{}
+	for name, d := range map[string]*time.Duration{"graceSeconds": c.Grace, "pulledWithinSeconds": c.PulledWithin} {
+		if d != nil {
+			operation, change[name] = "PutLifecycleProtection", int64(*d/time.Second)
+		}
 	}
-	if c.Grace != nil || c.PulledWithin != nil {
-		if c.Grace != nil {
-			have.GraceSeconds = int64(*c.Grace / time.Second)
-		}
-		if c.PulledWithin != nil {
-			have.PulledWithinSeconds = int64(*c.PulledWithin / time.Second)
-		}
-		if err := c.call(ctx, "PutLifecycleProtection", have, &struct{}{}); err != nil {
-			return err
-		}
+	if err := c.call(ctx, operation, change, &have); err != nil {
+		return err
 	}
 	if cli.Output == "json" {
 		return json.NewEncoder(os.Stdout).Encode(have)

@@ -47,6 +47,7 @@ func main() {
 		kong.Name("berth"),
 		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),
 		kong.Configuration(readConfig),
+		spans(),
 		kong.ShortUsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
 		kong.BindTo(ctx, (*context.Context)(nil)),

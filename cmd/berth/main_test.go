@@ -124,7 +124,7 @@ func TestReadmeNamesCommandsThatThereAre(t *testing.T) {
 		command := strings.ReplaceAll(found[1], "--help", "")
 		command, _, _ = strings.Cut(command, "#")
 		var cli CLI
-		k, err := kong.New(&cli, kong.Exit(func(int) { t.Errorf("berth %s ends", command) }))
+		k, err := kong.New(&cli, spans(), kong.Exit(func(int) { t.Errorf("berth %s ends", command) }))
 		if err != nil {
 			t.Fatal(err)
 		}

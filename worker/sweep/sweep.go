@@ -25,7 +25,12 @@ func Run(ctx context.Context, g *registry.Registry) {
 		_, err = g.ExpireEvents(ctx)
 		told(ctx, "old events", 0, err)
 		told(ctx, "old previews of lifecycle policies", 0, g.ExpirePreviews(ctx))
-		told(ctx, "old reports of use", 0, g.ExpireInventories(ctx))
+		expired, err := g.ExpireInventories(ctx)
+		for _, i := range expired {
+			slog.Warn("a report of use has expired: what only it named is no longer kept from lifecycle policies", "account", i.Account, "region", i.Region, "source", i.Source,
+				"reported_by", i.ReportedBy, "reported_at", i.ReportedAt, "expired_at", i.ExpiresAt)
+		}
+		told(ctx, "old reports of use", 0, err)
 	})
 }
 
