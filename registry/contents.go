@@ -21,6 +21,9 @@ type contents struct {
 	shared    bool
 }
 
+// layerEpoch is the name of the epoch that moves when a repository loses a layer, or its bytes become others.
+const layerEpoch = "layer"
+
 // contentKey is a tag or a digest within a repository.
 type contentKey struct {
 	repository int64
@@ -39,7 +42,7 @@ type cachedLayer struct {
 
 func newContents(db *sql.DB, most uint64) *contents {
 	return &contents{
-		tagged: db.Epoch("tag"), deleted: db.Epoch("image"), dropped: db.Epoch("layer"),
+		tagged: db.Epoch("tag"), deleted: db.Epoch("image"), dropped: db.Epoch(layerEpoch),
 		manifests: otter.Must(&otter.Options[contentKey, cachedManifest]{
 			MaximumWeight: most / 2,
 			Weigher:       func(k contentKey, v cachedManifest) uint32 { return uint32(len(v.manifest.Body) + len(k.name) + 300) },

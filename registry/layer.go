@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -27,6 +28,7 @@ type layer struct {
 	away    bool     // the key is one of the archive's store
 	content []byte
 	until   time.Time // until when it certainly stays
+	suspect bool      // its bytes are not those of its digest
 }
 
 // LayerContent is a layer being read. Either Content is set, which the caller closes, or URL, where the client may read it by itself.
@@ -42,14 +44,24 @@ type inMemory struct{ bytes.Reader }
 func (*inMemory) Close() error { return nil }
 
 // Layer finds a blob of the repository. That the cell stores it for another repository does not count (API-63, H32). It stays for a while then, whether an image uses
-// it or not (GarbageTimes): a client that is told so does not push it. The fault is LayerNotFound.
+// it or not (GarbageTimes): a client that is told so does not push it. The fault is LayerNotFound, also for one whose bytes were found wrong: who pushes it mends it (F07).
 func (r *Repo) Layer(ctx context.Context, d oci.Digest) (Layer, error) {
 	l, err := r.promise(ctx, d)
+	if err == nil && l.suspect {
+		err = r.noLayer(d)
+	}
 	if err != nil {
 		return Layer{}, err
 	}
 	return l.Layer, nil
 }
+
+func (r *Repo) noLayer(d oci.Digest) error {
+	return fault.New(fault.LayerNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", d, r.Name, r.Account)
+}
+
+// errSuspect says that a blob is quarantined.
+var errSuspect = errors.New("its bytes were found not to be those of its digest; they are replaced when it is pushed again")
 
 // OpenLayer opens a blob of the repository for reading. The faults are LayerNotFound, and LayerInaccessible for one that only archived images use. Bytes that are not as the row says are an error without code: the
 // client gets a 500 and never wrong bytes.
@@ -87,6 +99,9 @@ func (r *Repo) LayerURL(ctx context.Context, d oci.Digest) (string, error) {
 // readable is findLayer for reading.
 func (r *Repo) readable(ctx context.Context, d oci.Digest) (*layer, error) {
 	l, err := r.findLayer(ctx, d)
+	if err == nil && l.suspect {
+		return nil, fmt.Errorf("blob %s: %w", d, errSuspect)
+	}
 	if err == nil && l.Archived {
 		err = fault.New(fault.LayerInaccessible, "The layer with digest '%s' in the repository with name '%s' in the registry with id '%s' is used by archived images only", d, r.Name, r.Account)
 	}
@@ -102,13 +117,17 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 	}
 	var l layer
 	now, until := r.g.shared(), int64(0)
-	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, l.lease_until, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
-		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &until, &l.Archived)
+	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, b.suspect, l.lease_until, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
+		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &l.suspect, &until, &l.Archived)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fault.New(fault.LayerNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", d, r.Name, r.Account)
+		return nil, r.noLayer(d)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if l.key == "" && !l.suspect && oci.FromBytes(l.content) != l.Digest { // a damaged page of the database
+		slog.ErrorContext(ctx, "the bytes of a layer are damaged; it is not served until it is pushed again", "digest", d)
+		l.suspect = true
 	}
 	if l.until = sql.Time(until); until == 0 { // if its images go now, it has a lease from now on
 		l.until = now.Add(r.g.times.Lease)
@@ -157,7 +176,7 @@ func (r *Repo) MountLayer(ctx context.Context, d oci.Digest, from string) (bool,
 		return false, err
 	}
 	if _, err := source.readable(ctx, d); err != nil { // a foreign layer is referred to and not held
-		if fault.Is(err, fault.LayerNotFound) || fault.Is(err, fault.LayerInaccessible) {
+		if fault.Is(err, fault.LayerNotFound) || fault.Is(err, fault.LayerInaccessible) || errors.Is(err, errSuspect) {
 			err = nil
 		}
 		return false, err

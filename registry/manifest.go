@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/berth-registry/berth/fault"
@@ -114,6 +115,9 @@ func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Mani
 	}
 	if status != Active {
 		return nil, fault.New(fault.ImageArchived, "Requested image is archived")
+	}
+	if oci.FromBytes(m.Body) != m.Digest { // never wrong bytes: pushing it again mends it (F07, F29)
+		return nil, fmt.Errorf("the stored manifest %s is damaged", m.Digest)
 	}
 	return &m, nil
 }

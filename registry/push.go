@@ -117,7 +117,14 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte, tagged bool) (isNew, restored bool, err error) {
 	var mediaType string
 	var status ImageStatus
-	err = tx.Row(`SELECT media_type, status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &mediaType, &status)
+	var whole bool
+	err = tx.Row(`SELECT media_type, status, body = $3 AND $4 = (SELECT count(*) FROM manifest_ref f WHERE f.repository_id = $1 AND f.parent = $2) FROM manifest
+		WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest, body, references(m)), &mediaType, &status, &whole)
+	if err == nil && !whole {
+		if err := r.mendManifest(tx, m, digest, body); err != nil {
+			return false, false, err
+		}
+	}
 	if err == nil {
 		if mediaType != m.MediaType {
 			// Clients decide by the media type how to read these bytes; the same digest must never be served as two kinds (H39).
@@ -163,6 +170,40 @@ func (r *Repo) store(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte
 	return true, false, r.layersReused(tx, digest, false)
 }
 
+// mendManifest makes the row of a stored image right again whose bytes are damaged, or of which it is not known what it refers to (F07, F29).
+func (r *Repo) mendManifest(tx *sql.Tx, m *oci.Manifest, digest oci.Digest, body []byte) error {
+	if err := r.checkLayers(tx, m); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE manifest SET body = $1, body_size = $2 WHERE repository_id = $3 AND digest = $4`, body, len(body), r.ID, digest); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`DELETE FROM manifest_ref WHERE repository_id = $1 AND parent = $2`, r.ID, digest); err != nil {
+		return err
+	}
+	if err := r.refer(tx, m, digest); err != nil {
+		return err
+	}
+	return r.unpullable(tx, digest)
+}
+
+// references is how many rows tell what the manifest refers to.
+func references(m *oci.Manifest) int {
+	layers := make(map[oci.Digest]bool, len(m.Layers))
+	for i := range m.Layers {
+		layers[m.Layers[i].Digest] = true
+	}
+	children := make(map[oci.Digest]bool, len(m.Children))
+	for i := range m.Children {
+		children[m.Children[i].Digest] = true
+	}
+	n := len(layers) + len(children)
+	if m.Config != nil {
+		n++
+	}
+	return n
+}
+
 // referrerType is the artifactType that the referrers list shows: the manifest's own, else its config's media type (OCI distribution spec 1.1).
 func referrerType(m *oci.Manifest) string {
 	if m.ArtifactType != "" || m.Config == nil {
@@ -171,7 +212,8 @@ func referrerType(m *oci.Manifest) string {
 	return m.Config.MediaType
 }
 
-// checkLayers demands the config and each layer that has to be here (API-66: not foreign ones) in the size that its descriptor says (H37).
+// checkLayers demands the config and each layer that has to be here (API-66: not foreign ones) in the size that its descriptor says (H37). One whose bytes were found
+// wrong is not here: the client pushes it again (F07).
 func (r *Repo) checkLayers(tx *sql.Tx, m *oci.Manifest) error {
 	need := make([]oci.Descriptor, 0, len(m.Layers)+1)
 	if m.Config != nil {
@@ -182,7 +224,7 @@ func (r *Repo) checkLayers(tx *sql.Tx, m *oci.Manifest) error {
 			need = append(need, l)
 		}
 	}
-	have, err := r.sizes(tx, `SELECT digest, size FROM layer WHERE repository_id = $1 AND digest IN `, need)
+	have, err := r.sizes(tx, `SELECT digest, size FROM layer WHERE repository_id = $1 AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.id = blob_id AND b.suspect) AND digest IN `, need)
 	if err != nil {
 		return err
 	}

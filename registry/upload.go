@@ -303,7 +303,7 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 	return Layer{Digest: d, Size: u.Size}, existed, nil
 }
 
-// errCollected says that the cell held the content when the upload was finished, and does not any more.
+// errCollected says that the cell held the content when the upload was finished, and does not any more, or not as it should.
 var errCollected = errors.New("the blob was collected")
 
 // settle makes the bytes of an upload durable, unless the cell holds the same content already.
@@ -312,10 +312,10 @@ func (r *Repo) settle(ctx context.Context, u *blob.Upload, d oci.Digest) (place,
 		return place{content: notNull(content), ready: true}, nil
 	}
 	known, broken, err := r.stored(ctx, d)
-	if err != nil || known && broken == "" {
+	if err != nil || known && !broken {
 		return place{key: u.Key()}, err
 	}
-	return place{key: u.Key(), ready: true, instead: broken}, r.g.blobs.Commit(ctx, u)
+	return place{key: u.Key(), ready: true, broken: broken}, r.g.blobs.Commit(ctx, u)
 }
 
 // link makes the rows of a finished upload. used says that its bytes are those of the layer.
@@ -337,7 +337,7 @@ func (r *Repo) link(ctx context.Context, u *blob.Upload, version *int64, d oci.D
 		}
 		used = isKey
 		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (repository_id, digest) DO NOTHING`, r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID, r.g.leaseUntil())
+			ON CONFLICT (repository_id, digest) DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size WHERE layer.blob_id <> excluded.blob_id OR layer.size <> excluded.size`, r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID, r.g.leaseUntil())
 		if existed = n == 0; existed && err == nil {
 			err = r.renew(tx, d)
 		}
@@ -346,27 +346,27 @@ func (r *Repo) link(ctx context.Context, u *blob.Upload, version *int64, d oci.D
 	return existed, used, err
 }
 
-// stored reports whether the cell holds the content already; broken is the key of an object that should be there and is not, or not whole.
-func (r *Repo) stored(ctx context.Context, d oci.Digest) (known bool, broken blob.Key, err error) {
+// stored reports whether the cell holds the content already; broken says that its bytes are not there, not whole, or found wrong.
+func (r *Repo) stored(ctx context.Context, d oci.Digest) (known, broken bool, err error) {
 	var key blob.Key
 	var size int64
-	var away bool
-	err = r.g.db.Row(ctx, `SELECT key, size, archived FROM blob WHERE digest = $1`, sql.Args(d), &key, &size, &away)
+	var away, suspect bool
+	err = r.g.db.Row(ctx, `SELECT key, size, archived, suspect FROM blob WHERE digest = $1`, sql.Args(d), &key, &size, &away, &suspect)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, "", nil
+		return false, false, nil
 	}
-	if err != nil || key == "" {
-		return err == nil, "", err
+	if err != nil || suspect || key == "" {
+		return err == nil, suspect, err
 	}
 	object, err := r.g.store(away).Open(ctx, key, size)
 	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
 		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "error", err)
-		return true, key, nil
+		return true, true, nil
 	}
 	if err != nil {
-		return false, "", err
+		return false, false, err
 	}
-	return true, "", object.Close()
+	return true, false, object.Close()
 }
 
 // place is where the bytes of a finished upload are. They are not ready when the cell was found to hold the same content already.
@@ -374,20 +374,31 @@ type place struct {
 	key     blob.Key
 	content []byte
 	ready   bool
-	instead blob.Key // of a damaged object, whose row is to point here (F07)
+	broken  bool // what the cell held was found damaged: its row is to point here (F07)
+}
+
+// holding is what the row of a blob says.
+type holding struct {
+	id      int64
+	key     blob.Key
+	content []byte
+	away    bool
+	suspect bool
 }
 
 // keep finds or makes the row of the content. used says that the row's bytes are those at the place.
 func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, used bool, err error) {
-	var has blob.Key
-	var away bool
-	err = tx.Row(`SELECT id, key, archived FROM blob WHERE digest = $1`, sql.Args(d), &id, &has, &away)
+	var has holding
+	err = tx.Row(`SELECT id, key, content, archived, suspect FROM blob WHERE digest = $1`, sql.Args(d), &has.id, &has.key, &has.content, &has.away, &has.suspect)
 	switch {
-	case err == nil && at.instead != "" && has == at.instead:
-		_, err := tx.Exec(`UPDATE blob SET key = $1, archived = FALSE WHERE id = $2`, at.key, id)
-		return id, true, errors.Join(err, r.g.bury(tx, has, away, 0), tx.Changed(r.g.contents.dropped, "")) // every repository that holds it
+	case err == nil && has.key != "" && has.key == at.key:
+		return has.id, true, nil
+	case err == nil && at.ready && (at.broken || has.suspect || has.key == "" && at.key == "" && !bytes.Equal(has.content, at.content)):
+		return has.id, true, r.mend(tx, &has, size, at)
+	case err == nil && has.suspect:
+		return 0, false, errCollected // it was found wrong meanwhile: the bytes that come are needed after all
 	case err == nil:
-		return id, has == at.key, nil
+		return has.id, false, nil
 	case !errors.Is(err, sql.ErrNoRows):
 		return 0, false, err
 	}
@@ -402,6 +413,15 @@ func (r *Repo) keep(tx *sql.Tx, d oci.Digest, size int64, at place) (id int64, u
 			id, d, size, at.key, at.content, sql.Micros(now))
 	})
 	return id, true, err
+}
+
+// mend points the row of a damaged blob to good bytes, for every repository that holds it (F07).
+func (r *Repo) mend(tx *sql.Tx, has *holding, size int64, at place) error {
+	_, err := tx.Exec(`UPDATE blob SET key = $1, content = $2, size = $3, archived = FALSE, suspect = FALSE WHERE id = $4`, at.key, at.content, size, has.id)
+	if err == nil && has.key != "" {
+		err = r.g.bury(tx, has.key, has.away, 0)
+	}
+	return errors.Join(err, tx.Changed(r.g.contents.dropped, ""))
 }
 
 // discard removes bytes that are stored already under another key. That it fails costs only disk, which the sweep gives back.

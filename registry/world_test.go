@@ -31,9 +31,11 @@ const (
 type world struct {
 	testing.TB
 	node
-	dsn   string
-	keys  map[string]*iam.AccessKey // of root users, by account
-	clock *clock
+	dsn string
+	// blobsURL is where its layers are.
+	blobsURL string
+	keys     map[string]*iam.AccessKey // of root users, by account
+	clock    *clock
 }
 
 // node is one process's part of a world: several may serve one database.
@@ -72,7 +74,7 @@ func eachWith(t *testing.T, o registry.Options, f func(w *world)) {
 
 func newWorld(t testing.TB, dsn, blobs string, o registry.Options) *world {
 	t.Helper()
-	w := &world{TB: t, dsn: dsn, keys: map[string]*iam.AccessKey{}, clock: &clock{now: time.Now().Truncate(time.Millisecond)}}
+	w := &world{TB: t, dsn: dsn, blobsURL: blobs, keys: map[string]*iam.AccessKey{}, clock: &clock{now: time.Now().Truncate(time.Millisecond)}}
 	w.node = w.open(blobs, o)
 	for _, id := range []string{vendor, customer} {
 		_, key, err := w.dir.CreateAccount(t.Context(), iam.NewAccount{ID: id})

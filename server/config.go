@@ -2,6 +2,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/lang/arn"
+	"github.com/berth-registry/berth/storage/blob"
 )
 
 // Config is what `berth serve` is told: by flags, by BERTH_… in the environment, or by a file (kong reads the tags).
@@ -28,9 +30,7 @@ type Config struct {
 	TLSSelfSigned bool   `name:"tls-self-signed" help:"Make a certificate authority under the data folder, and serve the registries' names with it." env:"BERTH_TLS_SELF_SIGNED"`
 
 	Database
-	Blobs string `help:"Where layers are: a folder, or s3://bucket/prefix?endpoint=…; under the data folder unless given." env:"BERTH_BLOBS" placeholder:"URL"`
-
-	ArchiveBlobs string `help:"Where the layers go that only archived images use: a folder or bucket as of --blobs, such as a cheaper one. Without it they stay where they are." env:"BERTH_ARCHIVE_BLOBS" placeholder:"URL"`
+	Stores
 
 	KeepRemoved time.Duration `help:"For how long deleted and expired images can be brought back with berth image restore; 0 is not at all (default: ${default})." default:"168h" env:"BERTH_KEEP_REMOVED" placeholder:"DURATION"`
 
@@ -60,6 +60,13 @@ type Names struct {
 // Database is where everything but layers is kept.
 type Database struct {
 	DB string `name:"db" help:"Database: postgres://…; SQLite under the data folder unless given." env:"BERTH_DB" placeholder:"DSN"`
+}
+
+// Stores are where layers are kept.
+type Stores struct {
+	Blobs string `help:"Where layers are: a folder, or s3://bucket/prefix?endpoint=…; under the data folder unless given." env:"BERTH_BLOBS" placeholder:"URL"`
+
+	ArchiveBlobs string `help:"Where the layers go that only archived images use: a folder or bucket as of --blobs, such as a cheaper one. Without it they stay where they are." env:"BERTH_ARCHIVE_BLOBS" placeholder:"URL"`
 }
 
 var (
@@ -153,11 +160,25 @@ func (d *Database) in(f *Folder) string {
 // database is the file of the default database.
 func (f *Folder) database() string { return filepath.Join(f.Data, "berth.db") }
 
-func (c *Config) blobs() string {
-	if c.Blobs != "" {
-		return c.Blobs
+// blobs is the store of layers, which by default is a folder in the data folder.
+func (s *Stores) blobs(f *Folder) string {
+	if s.Blobs != "" {
+		return s.Blobs
 	}
-	return filepath.Join(c.Data, "blobs")
+	return filepath.Join(f.Data, "blobs")
+}
+
+// open opens the stores; archive is nil if there is none.
+func (s *Stores) open(ctx context.Context, f *Folder) (blobs, archive blob.Store, err error) {
+	if blobs, err = blob.Open(ctx, s.blobs(f)); err != nil {
+		return nil, nil, err
+	}
+	if s.ArchiveBlobs != "" {
+		if archive, err = blob.Open(ctx, s.ArchiveBlobs); err != nil {
+			return nil, nil, fmt.Errorf("--archive-blobs: %w", err)
+		}
+	}
+	return blobs, archive, nil
 }
 
 // create makes the data folder, closed to others: it holds the keys of every account.

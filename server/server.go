@@ -27,7 +27,6 @@ import (
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
-	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/sql"
 	"github.com/berth-registry/berth/worker/gc"
 )
@@ -128,15 +127,9 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 		return nil, err
 	}
 	s.onClose(log.Close)
-	blobs, err := blob.Open(ctx, c.blobs())
+	blobs, archive, err := c.Stores.open(ctx, &c.Folder)
 	if err != nil {
 		return nil, err
-	}
-	var archive blob.Store
-	if c.ArchiveBlobs != "" {
-		if archive, err = blob.Open(ctx, c.ArchiveBlobs); err != nil {
-			return nil, fmt.Errorf("--archive-blobs: %w", err)
-		}
 	}
 	tokens, err := c.verifier(o.Now)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestNodesStartTogether(t *testing.T) {
 	for range 4 {
 		folder := filepath.Join(t.TempDir(), "data")
 		group.Go(func() {
-			c := server.Config{Folder: server.Folder{Data: folder}, Listen: []string{"127.0.0.1:0"}, Names: server.Names{Regions: []string{"us-east-1"}}, Blobs: blobs}
+			c := server.Config{Folder: server.Folder{Data: folder}, Listen: []string{"127.0.0.1:0"}, Names: server.Names{Regions: []string{"us-east-1"}}, Stores: server.Stores{Blobs: blobs}}
 			c.DB = dsn
 			s, err := server.Open(t.Context(), c, server.Options{})
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,6 +21,7 @@ type CLI struct {
 	Quickstart     QuickstartCmd     `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
 	GC             GCCmd             `cmd:"" name:"gc" help:"Look at the collection of garbage, which goes on by itself."`
+	Fsck           FsckCmd           `cmd:"" help:"Look whether everything that is kept is whole, beside running servers."`
 	Service        ServiceCmd        `cmd:"" help:"Make, list and delete service principals, and their credentials."`
 	Repository     RepositoryCmd     `cmd:"" help:"List repositories, and find them by their tags."`
 	Image          ImageCmd          `cmd:"" help:"List and show images with what belongs to them."`
@@ -54,6 +56,16 @@ func main() {
 	)
 	if err := k.Run(&cli); err != nil {
 		fmt.Fprintln(os.Stderr, "berth:", err)
+		var with exit
+		if errors.As(err, &with) {
+			os.Exit(with.code)
+		}
 		os.Exit(1)
 	}
+}
+
+// exit is an error with a status of its own for the program to end with.
+type exit struct {
+	code int
+	error
 }

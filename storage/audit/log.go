@@ -16,6 +16,9 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
+// part is the name of the tables' version.
+const part = "audit"
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 
@@ -44,7 +47,7 @@ func Open(ctx context.Context, db *sql.DB) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Migrate(ctx, "audit", steps); err != nil {
+	if err := db.Migrate(ctx, part, steps); err != nil {
 		return nil, err
 	}
 	l := &Log{db: db, full: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}

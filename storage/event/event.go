@@ -17,6 +17,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// part is the name of the table's version.
+const part = "events"
+
 // Kept is for how long an event waits for those who deliver it.
 const Kept = 24 * time.Hour
 
@@ -62,7 +65,7 @@ func Open(ctx context.Context, db *sql.DB) (*Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Migrate(ctx, "events", steps); err != nil {
+	if err := db.Migrate(ctx, part, steps); err != nil {
 		return nil, err
 	}
 	return &Outbox{db}, nil
@@ -105,5 +108,31 @@ func (o *Outbox) Prune(ctx context.Context, before time.Time) (removed int64, er
 		if err != nil || n < pruneAtOnce {
 			return removed, err
 		}
+	}
+}
+
+// CheckSchema looks whether the table of events is of the version that this program works with, and changes nothing. If not, the error is a sql.SchemaError.
+func CheckSchema(ctx context.Context, db *sql.DB) error {
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	return db.CheckSchema(ctx, part, steps)
+}
+
+// Each calls f with every event that is still there, by id.
+func Each(ctx context.Context, db *sql.DB, f func(Event) error) error {
+	o := Outbox{db}
+	for after := int64(0); ; {
+		page, err := o.Read(ctx, after, pruneAtOnce)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, e := range page {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].ID
 	}
 }

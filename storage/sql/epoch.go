@@ -10,7 +10,7 @@ import (
 // Epoch tells a cache whether what it took from the database may still be used. The cache takes a Stamp of the key before it reads, keeps the stamp
 // with what it read, and uses it only while the key's stamp is the same. A transaction calls Changed for what it changes.
 //
-// On SQLite this process is the only writer: a change is seen by the very next request. On PostgreSQL a change made here is seen at once here,
+// On SQLite this process is the only writer: a change is seen by the very next request (one of another process, which only repairs make, within pollEvery). On PostgreSQL a change made here is seen at once here,
 // and by the other nodes within pollEvery; a node that cannot ask uses nothing from its caches after staleAfter.
 type Epoch struct {
 	name   string

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -49,6 +50,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pool.SetMaxIdleConns(8)
 	db.dialect, db.pool = sqlite, pool
 	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{})}
+	db.writer.lookOutside()
 	go db.writer.run()
 	return nil
 }
@@ -83,6 +85,8 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while a write is put into the queue, so that close cannot come between
 	ended  bool
 	closed chan struct{}
+
+	version int64 // of the file's content, as other processes change it; 0: not asked yet
 }
 
 type write struct {
@@ -128,7 +132,20 @@ func (w *writer) close() {
 func (w *writer) run() {
 	defer close(w.closed)
 	batch := make([]*write, 0, batchMost)
-	for first := range w.queue {
+	outside := time.NewTicker(pollEvery)
+	defer outside.Stop()
+	for {
+		var first *write
+		select {
+		case next, ok := <-w.queue:
+			if !ok {
+				return
+			}
+			first = next
+		case <-outside.C:
+			w.lookOutside()
+			continue
+		}
 		batch = append(batch[:0], first)
 	more:
 		for len(batch) < batchMost {
@@ -148,6 +165,23 @@ func (w *writer) run() {
 			batch[i] = nil
 		}
 	}
+}
+
+// lookOutside makes every cache ask again when another process has written to the file, as a repair beside a running server does. data_version changes with the commits
+// of other connections, and all commits of this process go through this one.
+func (w *writer) lookOutside() {
+	var version int64
+	if err := w.conn.QueryRowContext(context.Background(), "PRAGMA data_version").Scan(&version); err != nil {
+		return // the next write tells what is wrong
+	}
+	if w.version != 0 && version != w.version {
+		w.db.mu.Lock()
+		defer w.db.mu.Unlock()
+		for _, e := range w.db.epochs {
+			e.all.Add(1)
+		}
+	}
+	w.version = version
 }
 
 // commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together.

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/berth-registry/berth/server"
+	"github.com/berth-registry/berth/storage/check"
+)
+
+// FsckCmd is `berth fsck`.
+type FsckCmd struct {
+	server.Installation `embed:""`
+
+	Deep   bool     `help:"Read every stored byte again, and not only how many there are."`
+	Region string   `help:"Look only at the repositories of one region." placeholder:"REGION"`
+	Repair []string `help:"What to mend, of quarantine and leaks: quarantine keeps layers from being served whose bytes are wrong, leaks gives back what nothing leads to." placeholder:"NAME,…"`
+}
+
+// Help is the longer text of `berth fsck --help`.
+func (c *FsckCmd) Help() string {
+	return `Looks whether everything that an installation keeps is whole: its database, images, tags, layers, identities and audit log. It works beside running servers, and changes nothing unless --repair asks for it. Name the database and the blob stores as for berth serve.
+
+A layer that is quarantined is answered with an error, and clients are told that it is not there: whoever pushes an image with it brings good bytes, and it is served again.
+
+It ends with 0 when everything is as it has to be, with 1 when something was found, and with 2 when it could not look at everything.`
+}
+
+// Validate refuses repairs that there are not.
+func (c *FsckCmd) Validate() error {
+	for _, name := range c.Repair {
+		if name != "quarantine" && name != "leaks" {
+			return fmt.Errorf("--repair: there is no %q; there are quarantine and leaks", name)
+		}
+	}
+	return nil
+}
+
+// Run looks at the installation and prints what it finds.
+func (c *FsckCmd) Run(ctx context.Context, cli *CLI) error {
+	found := 0
+	p := newProgressLine(os.Stderr)
+	run := &check.Run{
+		Region: c.Region, Deep: c.Deep, Quarantine: slices.Contains(c.Repair, "quarantine"), Leaks: slices.Contains(c.Repair, "leaks"),
+		Progress: p.show,
+		Report: func(f check.Finding) {
+			found++
+			p.clear()
+			if cli.Output == "json" {
+				json.NewEncoder(os.Stdout).Encode(f) //nolint:errcheck // a broken pipe ends the program
+				return
+			}
+			fmt.Println(f)
+		},
+	}
+	err := c.Check(ctx, run)
+	p.clear()
+	switch {
+	case err != nil:
+		return exit{2, fmt.Errorf("fsck: not everything could be looked at: %w", err)}
+	case found > 0:
+		return exit{1, fmt.Errorf("fsck: %d findings", found)}
+	}
+	if cli.Output != "json" {
+		fmt.Println("everything is as it has to be")
+	}
+	return nil
+}
+
+// progressLine shows on a terminal how far something has come, in one line that is written over; elsewhere nothing.
+type progressLine struct {
+	out   io.Writer // nil: nobody looks
+	step  string
+	began time.Time // of the step
+	shown time.Time
+}
+
+// progressEvery is how often the line changes.
+const progressEvery = 200 * time.Millisecond
+
+func newProgressLine(f *os.File) *progressLine {
+	p := &progressLine{}
+	if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		p.out = f
+	}
+	return p
+}
+
+func (p *progressLine) show(step string, done, total int64) {
+	now := time.Now()
+	if step != p.step {
+		p.step, p.began, p.shown = step, now, time.Time{}
+	}
+	if p.out == nil || now.Sub(p.shown) < progressEvery {
+		return
+	}
+	p.shown = now
+	fmt.Fprintf(p.out, "\r\033[K%s", progressText(step, done, total, now.Sub(p.began)))
+}
+
+// progressText says how much of a step is done, and how long the rest takes if it goes on like this.
+func progressText(step string, done, total int64, took time.Duration) string {
+	var b strings.Builder
+	amount := func(n int64) string {
+		if step == "bytes" {
+			return size(n)
+		}
+		return fmt.Sprint(n)
+	}
+	fmt.Fprintf(&b, "%s: %s of %s", step, amount(done), amount(total))
+	if done > 0 && total > done && took > time.Second {
+		left := time.Duration(float64(took) * float64(total-done) / float64(done))
+		fmt.Fprintf(&b, ", about %s left", left.Round(time.Second))
+	}
+	return b.String()
+}
+
+// clear makes room for a line of text.
+func (p *progressLine) clear() {
+	if p.out != nil {
+		fmt.Fprint(p.out, "\r\033[K")
+	}
+}
