@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: run build test bench lint clean
+.PHONY: run build test soak bench lint clean
 
 run: build ## build bin/berth and start it on http://127.0.0.1:5050 with its data in ./berth-data
 	./bin/berth serve
@@ -19,6 +19,10 @@ test: ## every test, with what it needs installed first; with CI=true a skipped 
 	@# SQLite itself, which is C translated to Go, is left out: it became twenty times slower and took most of the time of all the tests.
 	@packages=$$(go list ./... | grep -v /test/ | xargs) && go run ./test/report \
 		"-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false -timeout 10m $$packages" "-timeout 10m ./test/..."
+
+soak: ## the laboratory's long version: 70 power cuts over at least 1,000 acknowledged pushes
+	@test/tools test
+	go test ./test/fault -run TestPowerCuts -v -timeout 60m -args -cuts 70 -acks 1000
 
 bench: build ## berth beside distribution, zot (where it is on PATH) and nginx, as ratios
 	@test/tools bench

@@ -1,0 +1,170 @@
+package fault_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+const account, region, repository = "111222333444", "us-east-1", "app"
+
+// berth is a program under test, with its data in two places that can fail apart from each other.
+type berth struct {
+	t           testing.TB
+	program     string
+	data, blobs string
+	addr        string
+	auth        string // of the registry's HTTP API
+	process     *exec.Cmd
+	client      *http.Client
+}
+
+// build builds the program; overlay names a file for `go build -overlay`, or is empty.
+func build(t testing.TB, overlay string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "berth")
+	args := []string{"build", "-trimpath", "-o", program}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	c := exec.Command("go", append(args, "github.com/berth-registry/berth/cmd/berth")...)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("berth does not build: %v\n%s", err, out)
+	}
+	return program
+}
+
+// newBerth makes an installation with one repository, and leaves it running.
+func newBerth(t testing.TB, program, data, blobs string) *berth {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &berth{t: t, program: program, data: data, blobs: blobs, addr: l.Addr().String(), client: &http.Client{Timeout: time.Minute}}
+	l.Close()
+	t.Cleanup(b.kill)
+	b.launch()
+	if err := b.ready(); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	c, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{filepath.Join(data, "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := ecr.NewFromConfig(c)
+	if _, err := api.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := api.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.auth = "Basic " + aws.ToString(token.AuthorizationData[0].AuthorizationToken)
+	if _, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(b.auth, "Basic ")); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// launch starts the program and does not wait for it. What it deletes is gone at once, so that a deleted image that is there again is an error and not kept by design.
+func (b *berth) launch() {
+	b.t.Helper()
+	b.process = exec.Command(b.program, "serve", "--data", b.data, "--blobs", b.blobs, "--listen", b.addr, "--account", account, "--keep-removed", "0", "--log-level", "error")
+	b.process.Stderr = &tail{}
+	if err := b.process.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// tail keeps the last of what a process said.
+type tail struct{ said []byte }
+
+func (l *tail) Write(p []byte) (int, error) {
+	l.said = append(l.said, p...)
+	if over := len(l.said) - 8<<10; over > 0 {
+		l.said = l.said[over:]
+	}
+	return len(p), nil
+}
+
+// ready waits until the program answers, or has ended.
+func (b *berth) ready() error {
+	for range 3000 {
+		resp, err := b.client.Get("http://" + b.addr + "/readyz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if err := b.process.Process.Signal(syscall.Signal(0)); errors.Is(err, os.ErrProcessDone) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	b.kill()
+	return fmt.Errorf("berth does not start: %s", b.process.Stderr.(*tail).said)
+}
+
+// kill ends the program as a power cut does.
+func (b *berth) kill() {
+	if b.process == nil || b.process.ProcessState != nil {
+		return
+	}
+	_ = b.process.Process.Kill()
+	_ = b.process.Wait()
+	b.client.CloseIdleConnections()
+}
+
+// errAway says that there was no answer: whether the request did something is not known.
+var errAway = errors.New("no answer")
+
+// do sends a request to the registry. An answer that the disk or the end of the server brought about is errAway.
+func (b *berth) do(ctx context.Context, method, path string, body []byte, mediaType string, want int) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+b.addr+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", b.auth)
+	if mediaType != "" {
+		r.Header.Set("Content-Type", mediaType)
+	}
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return nil, errors.Join(errAway, err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return nil, errors.Join(errAway, err)
+	case resp.StatusCode >= 500:
+		return nil, fmt.Errorf("%w: %s %s: %s %s", errAway, method, path, resp.Status, got)
+	case resp.StatusCode != want:
+		return got, fmt.Errorf("%s %s: %s, not %d: %s", method, path, resp.Status, want, got)
+	}
+	return got, nil
+}
+
+func (b *berth) path(format string, args ...any) string {
+	return "/v2/" + account + "/" + region + "/" + repository + fmt.Sprintf(format, args...)
+}
