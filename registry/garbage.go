@@ -209,12 +209,14 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	}
 	var list []dead
 	before := g.shared().Add(-g.times.Linger)
-	err := g.db.Rows(ctx, `SELECT key, archive, size FROM dead_object WHERE since <= $1 ORDER BY since LIMIT $2`, sql.Args(sql.Micros(before), atOnce), func(row sql.Scanner) error {
-		var d dead
-		err := row.Scan(&d.key, &d.archive, &d.size)
-		list = append(list, d)
-		return err
-	})
+	// The hold is looked at with the objects: those that were dead before it began are none that its holder needs.
+	err := g.db.Rows(ctx, `SELECT key, archive, size FROM dead_object WHERE since <= $1 AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2) ORDER BY since LIMIT $3`,
+		sql.Args(sql.Micros(before), sql.Micros(g.shared()), atOnce), func(row sql.Scanner) error {
+			var d dead
+			err := row.Scan(&d.key, &d.archive, &d.size)
+			list = append(list, d)
+			return err
+		})
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}

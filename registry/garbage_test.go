@@ -442,3 +442,23 @@ func readAll(ctx context.Context, r *registry.Repo, tag string) error {
 	}
 	return nil
 }
+
+// F28: while somebody copies what the rows led to, no object is deleted; afterwards it goes.
+func TestObjectsAreHeld(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.repo("held")
+		content := random(large)
+		d := w.of(r, "a", content)
+		w.delete(r, d)
+		const long = 20_000 * time.Hour
+		w.ok(registry.HoldObjects(w.Context(), w.db, long))
+		w.ok(registry.HoldObjects(w.Context(), w.db, time.Minute))               // of two the longer one counts
+		if c := w.collected(); c.Layers == 0 || c.Bytes >= int64(len(content)) { // what is in rows goes
+			t.Errorf("collected %+v while objects are held", c)
+		}
+		w.clock.advance(long)
+		if c := w.collected(); c.Bytes < int64(len(content)) {
+			t.Errorf("collected %+v when the hold was over", c)
+		}
+	})
+}

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -121,16 +120,14 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
+// Schema is the registry's part of the database.
+func Schema() sql.Part {
+	return sql.Part{Name: "registry", Steps: migrations, Bytewise: []string{"repository.name", "tag.name"}}
+}
+
 // Open brings the registry's tables up to date and starts the writer of pull times, which Close ends.
 func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory, log *audit.Log, o Options) (*Registry, error) {
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx, "registry", steps); err != nil {
-		return nil, err
-	}
-	if err := db.Bytewise(ctx, "repository.name", "tag.name"); err != nil {
+	if err := db.Bring(ctx, Schema()); err != nil {
 		return nil, err
 	}
 	events, err := event.Open(ctx, db)

@@ -131,8 +131,8 @@ func (c *Config) Validate() error {
 	if c.TLSCert != "" && c.TLSSelfSigned {
 		return errors.New("--tls-self-signed makes its own certificate: leave out --tls-cert and --tls-key, or it")
 	}
-	if scheme, _, ok := strings.Cut(c.DB, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
-		return errors.New("--db: a database is postgres://… or a file for SQLite")
+	if err := c.check(); err != nil {
+		return err
 	}
 	if c.Account != "" && !arn.IsAccount(c.Account) {
 		return fmt.Errorf("--account: %q is not the id of an account: it has twelve digits", c.Account)
@@ -148,6 +148,14 @@ func (f *Folder) CredentialsFile() string { return filepath.Join(f.Data, "creden
 
 // CAFile is the certificate authority of --tls-self-signed, which clients have to trust.
 func (f *Folder) CAFile() string { return filepath.Join(f.Data, "tls", "ca.pem") }
+
+// check finds a DSN that cannot be.
+func (d *Database) check() error {
+	if scheme, _, ok := strings.Cut(d.DB, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+		return errors.New("--db: a database is postgres://… or a file for SQLite")
+	}
+	return nil
+}
 
 // in is the DSN, which by default is of a file in the data folder.
 func (d *Database) in(f *Folder) string {

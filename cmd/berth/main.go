@@ -22,6 +22,9 @@ type CLI struct {
 	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
 	GC             GCCmd             `cmd:"" name:"gc" help:"Look at the collection of garbage, which goes on by itself."`
 	Fsck           FsckCmd           `cmd:"" help:"Look whether everything that is kept is whole, beside running servers."`
+	Backup         BackupCmd         `cmd:"" help:"Copy a whole installation, while it serves, to a folder or a bucket."`
+	Restore        RestoreCmd        `cmd:"" help:"Make an installation of a backup."`
+	Migrate        MigrateCmd        `cmd:"" help:"Move an installation to another database and another store for layers."`
 	Service        ServiceCmd        `cmd:"" help:"Make, list and delete service principals, and their credentials."`
 	Repository     RepositoryCmd     `cmd:"" help:"List repositories, and find them by their tags."`
 	Image          ImageCmd          `cmd:"" help:"List and show images with what belongs to them."`

@@ -10,6 +10,14 @@ import (
 // VersionCmd is `berth version`.
 type VersionCmd struct{}
 
+// version is that of this program.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return cmp.Or(info.Main.Version, "(devel)")
+	}
+	return "(devel)"
+}
+
 // Run prints what the Go tool wrote into the program.
 func (*VersionCmd) Run(cli *CLI) error {
 	info, ok := debug.ReadBuildInfo()
@@ -27,7 +35,7 @@ func (*VersionCmd) Run(cli *CLI) error {
 		Modified  bool   `json:"modified"`
 		GoVersion string `json:"goVersion"`
 		Platform  string `json:"platform"`
-	}{cmp.Or(info.Main.Version, "(devel)"), set["vcs.revision"], set["vcs.time"], set["vcs.modified"] == "true", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+	}{version(), set["vcs.revision"], set["vcs.time"], set["vcs.modified"] == "true", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 	if cli.Output == "json" {
 		return printJSON(v)
 	}

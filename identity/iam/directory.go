@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -68,17 +67,18 @@ const (
 	mostCompiled    = 5_000
 )
 
+// Schema is the part of the database that is about identity.
+func Schema() sql.Part {
+	return sql.Part{Name: "identity", Steps: migrations, Bytewise: []string{
+		// What is under a path is a stretch of the index only where text is compared by its bytes.
+		"iam_user.path", "iam_group.path", "iam_role.path", "iam_policy.path", "iam_instance_profile.path",
+	}}
+}
+
 // Open brings the identity tables of db up to date. log receives the record of each change, in the change's own transaction.
 func Open(ctx context.Context, db *sql.DB, log *audit.Log, o Options) (*Directory, error) {
-	steps, err := fs.Sub(migrations, "migrations")
+	err := db.Bring(ctx, Schema())
 	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx, "identity", steps); err != nil {
-		return nil, err
-	}
-	// What is under a path is a stretch of the index only where text is compared by its bytes.
-	if err := db.Bytewise(ctx, "iam_user.path", "iam_group.path", "iam_role.path", "iam_policy.path", "iam_instance_profile.path"); err != nil {
 		return nil, err
 	}
 	if o.Now == nil {

@@ -3,7 +3,6 @@ package org
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -47,19 +46,18 @@ const (
 	mostCompiled = 5_000
 )
 
+// Schema is the part of the database that is about organizations.
+func Schema() sql.Part {
+	return sql.Part{Name: "organizations", Steps: migrations, Bytewise: []string{
+		"org_node.id", "org_account.account", "org_creation.id", "org_handshake.id", "org_policy.id", "org_attachment.target", "org_attachment.policy", "org_tag.name",
+		"org_service_access.service", "org_delegation.account", "org_delegation.service",
+	}}
+}
+
 // Open brings the tables of organizations in the identity database up to date, and has directory ask for the membership of accounts from now on. log receives
 // the record of each change, in the change's own transaction.
 func Open(ctx context.Context, db *sql.DB, log *audit.Log, directory *iam.Directory, o Options) (*Organizations, error) {
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx, "organizations", steps); err != nil {
-		return nil, err
-	}
-	if err := db.Bytewise(ctx, "org_node.id", "org_account.account", "org_creation.id", "org_handshake.id",
-		"org_policy.id", "org_attachment.target", "org_attachment.policy", "org_tag.name", "org_service_access.service", "org_delegation.account",
-		"org_delegation.service"); err != nil {
+	if err := db.Bring(ctx, Schema()); err != nil {
 		return nil, err
 	}
 	if o.Now == nil {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"sync"
@@ -41,13 +40,12 @@ const (
 	flushAt    = 16384                  // records; more than this would only cost memory
 )
 
+// Schema is the part of the database that holds the audit log.
+func Schema() sql.Part { return sql.Part{Name: part, Steps: migrations} }
+
 // Open brings the audit tables of db up to date and starts to write batches.
 func Open(ctx context.Context, db *sql.DB) (*Log, error) {
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx, part, steps); err != nil {
+	if err := db.Bring(ctx, Schema()); err != nil {
 		return nil, err
 	}
 	l := &Log{db: db, full: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}

@@ -57,6 +57,12 @@ type Store interface {
 	// Walk calls f for each object with its size in bytes and the time when it was stored, in no promised order. An error of f ends the walk and is returned.
 	Walk(ctx context.Context, f func(key Key, size int64, stored time.Time) error) error
 
+	// Note reads a note: some text about the whole store that is no blob. The error is ErrMissing if there is none of that name.
+	Note(ctx context.Context, name string) ([]byte, error)
+
+	// SetNote writes a note, durably and at once: who reads it sees the old one or the new one whole. nil removes it. Names are like "backup.json" or "tls/ca.pem".
+	SetNote(ctx context.Context, name string, text []byte) error
+
 	// Sweep removes what is left of uploads that were last written to, or on S3 begun, before olderThan, and for which live, called with the upload's id,
 	// answers false (I7, F12, F17). It answers how many it removed. An error of live ends the sweep and is returned.
 	Sweep(ctx context.Context, olderThan time.Time, live func(id string) (bool, error)) (int, error)

@@ -59,13 +59,12 @@ func Write(tx *sql.Tx, e Event) error {
 // Outbox reads the events of one database. It is safe for concurrent use.
 type Outbox struct{ db *sql.DB }
 
+// Schema is the part of the database that holds events.
+func Schema() sql.Part { return sql.Part{Name: part, Steps: migrations} }
+
 // Open brings the table of events up to date.
 func Open(ctx context.Context, db *sql.DB) (*Outbox, error) {
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx, part, steps); err != nil {
+	if err := db.Bring(ctx, Schema()); err != nil {
 		return nil, err
 	}
 	return &Outbox{db}, nil

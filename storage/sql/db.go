@@ -105,8 +105,11 @@ type Tx struct {
 // through AfterCommit; it must not wait for the network or a client: on SQLite it holds up every other write.
 // An error of f undoes the transaction and is returned as it is. A database that is busy, full or away is fault Unavailable.
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
-	if db.dialect == sqlite {
+	if db.writer != nil {
 		return db.writer.do(ctx, f)
+	}
+	if db.dialect == sqlite {
+		return errors.New("database: it was opened to be read only")
 	}
 	return db.writePostgres(ctx, f)
 }

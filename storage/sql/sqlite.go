@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -52,6 +53,42 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{})}
 	db.writer.lookOutside()
 	go db.writer.run()
+	return nil
+}
+
+// OpenSnapshot opens an SQLite file that nobody writes to, such as one in a backup, only to be read: nothing is made beside it and nothing of it changes, and the folder may
+// be one that cannot be written to.
+func OpenSnapshot(ctx context.Context, path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	pool, err := stdsql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-2000)")
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := pool.PingContext(ctx); err != nil {
+		pool.Close() //nolint:errcheck // the first error tells
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	db := &DB{dialect: sqlite, pool: pool, epochs: map[string]*Epoch{}, stop: func() {}, done: make(chan struct{})}
+	db.clock.Store(started.UnixMicro())
+	close(db.done)
+	return db, nil
+}
+
+// Whole brings all that was written into the one file of an SQLite database, so that the file can be taken by itself once the database is closed. Nobody else may be using it.
+// It does nothing to PostgreSQL.
+func (db *DB) Whole(ctx context.Context) error {
+	if db.writer == nil {
+		return nil
+	}
+	var busy, pages, moved int
+	if err := db.writer.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return classify(err)
+	}
+	if busy != 0 {
+		return errors.New("database: somebody else uses it")
+	}
 	return nil
 }
 

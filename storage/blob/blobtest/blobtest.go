@@ -40,6 +40,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"walk", testWalk},
 		{"sweep (I7, F12)", testSweep},
 		{"seek and ranges", testSeek},
+		{"notes", testNotes},
 		{"cancelled request", testCancelled},
 		{"small content stays inline", testInline},
 	} {
