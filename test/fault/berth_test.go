@@ -168,3 +168,12 @@ func (b *berth) do(ctx context.Context, method, path string, body []byte, mediaT
 func (b *berth) path(format string, args ...any) string {
 	return "/v2/" + account + "/" + region + "/" + repository + fmt.Sprintf(format, args...)
 }
+
+// fsck has berth look at itself, beside the running server.
+func (b *berth) fsck(t testing.TB, args ...string) {
+	t.Helper()
+	out, err := exec.Command(b.program, append([]string{"fsck", "--data", b.data, "--blobs", b.blobs}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("berth fsck: %v\n%s", err, out)
+	}
+}

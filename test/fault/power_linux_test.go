@@ -120,11 +120,13 @@ func TestPowerCuts(t *testing.T) {
 			t.Fatalf("after cut %d: %v", done, err)
 		}
 		found = append(found, l.oracle.compare(t, l.berth, false)...)
+		l.fsck(t)
 		if t.Failed() || len(found) > 0 {
 			break
 		}
 	}
 	found = append(found, l.oracle.compare(t, l.berth, true)...)
+	l.fsck(t, "--deep")
 	for _, f := range found {
 		t.Errorf("%s: %s", f.kind, f.what)
 	}
