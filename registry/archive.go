@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -12,7 +13,7 @@ import (
 
 // Archive puts an image into the archive: it keeps its digest and its tags, and cannot be pulled until it is activated or pushed again (API-75, LC-35). What
 // belongs to it goes with it: see archiveImage. The faults are ImageNotFound, and StorageClassNotSupported for an image that is archived already, that an index
-// needs, or that is locked.
+// needs, that is locked, or in use as a report says.
 func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err error) {
 	err = r.write(ctx, func(tx *sql.Tx) error {
 		var status ImageStatus
@@ -34,10 +35,40 @@ func (r *Repo) Archive(ctx context.Context, id Reference) (d oci.Digest, err err
 		} else if lock != nil {
 			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' cannot be archived: %s", d, r.Name, lock)
 		}
+		if err := r.notInUse(tx, d); err != nil {
+			return err
+		}
 		_, err = r.archiveImage(tx, d)
 		return err
 	})
 	return d, err
+}
+
+// notInUse refuses to archive an image that a workload uses, as somebody reported, or with which something would go that one uses: it could not be started again.
+func (r *Repo) notInUse(tx *sql.Tx, d oci.Digest) error {
+	now := r.g.now()
+	if g, err := r.guard(tx, now); err != nil || !g.used {
+		return err
+	}
+	all, err := r.belongingTo(tx, d, pullableKeepers)
+	if err != nil {
+		return err
+	}
+	for _, with := range all {
+		i, err := r.agedOne(tx, with, now)
+		if err != nil {
+			return err
+		}
+		if p, err := r.useOf(tx, i); err != nil {
+			return err
+		} else if p.By != "" {
+			if with != d {
+				p.Why = fmt.Sprintf("with it would go %s: %s", with, p.Why)
+			}
+			return fault.New(fault.StorageClassNotSupported, "The image with digest '%s' in the repository with name '%s' cannot be archived: %s", d, r.Name, p.Why)
+		}
+	}
+	return nil
 }
 
 // Activate brings an image back from the archive, with what belongs to it. It can be pulled at once, or when the archive worker has brought back its layers from

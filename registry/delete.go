@@ -205,56 +205,62 @@ func (r *Repo) tagsOf(tx *sql.Tx, d oci.Digest) (tags []string, err error) {
 // a queue and not a recursion: chains of referrers are as long as somebody cares to push them (H44). The tags of the image itself have been asked for. Each
 // image that goes is told of (EVT-4, EVT-10).
 func (r *Repo) deleteImage(tx *sql.Tx, d oci.Digest, asked *removals) error {
+	_, err := r.deleteWith(tx, d, 0, asked)
+	return err
+}
+
+// deleteWith is deleteImage for an image that goes with another one, whose removal is given, and comes back with it; 0 is none. It answers the removal.
+func (r *Repo) deleteWith(tx *sql.Tx, d oci.Digest, removal int64, asked *removals) (int64, error) {
 	if err := r.disturb(tx); err != nil {
-		return err
+		return 0, err
 	}
-	image, removal := d, int64(0)
+	image := d
 	for queue := []oci.Digest{d}; len(queue) > 0; {
 		d, queue = queue[0], queue[1:]
 		tags, err := r.tagsOf(tx, d)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, tag := range tags {
 			if d != image {
 				asked.ask(d, tag) // a referrer that has a name of its own
 			}
 			if err := r.g.contents.moved(tx, r.ID, tag); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if err := r.tellDelete(tx, d, tags...); err != nil {
-			return err
+			return 0, err
 		}
 		if err := errors.Join(r.layersReused(tx, d, true), r.letGo(tx, d)); err != nil {
-			return err
+			return 0, err
 		}
 		if removal, err = r.keepRemoved(tx, d, removal); err != nil {
-			return err
+			return 0, err
 		}
 		if _, err := tx.Exec(`DELETE FROM manifest WHERE repository_id = $1 AND digest = $2`, r.ID, d); err != nil {
-			return err
+			return 0, err
 		}
 		if err := r.g.contents.removed(tx, r.ID, d); err != nil {
-			return err
+			return 0, err
 		}
 		referrers, err := r.referrersOf(tx, d)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, referrer := range referrers {
 			needed, err := r.isChild(tx, referrer)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			lock, err := r.lockOf(tx, referrer)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if !needed && lock == nil {
 				queue = append(queue, referrer)
 			}
 		}
 	}
-	return nil
+	return removal, nil
 }

@@ -19,7 +19,7 @@ import (
 type Forecast struct {
 	At       time.Time       `json:"at"`
 	Rules    []ForecastRule  `json:"rules"`
-	Images   int             `json:"images"`             // that there are, children and referrers among them
+	Images   int             `json:"images"`             // of which rules are asked: without children and referrers
 	Expired  int             `json:"expired"`            // that rules choose, and nothing protects
 	Archived int             `json:"archived,omitempty"` // likewise
 	Kept     map[string]int  `json:"protected,omitempty"`
@@ -238,7 +238,9 @@ func (w *forecaster) next(ctx context.Context) (string, error) {
 }
 
 func (w *forecaster) count(s *ruled) {
-	w.f.Images++
+	if s.Rule != nil || s.kept.By == "" {
+		w.f.Images++
+	}
 	if s.Rule == nil {
 		return
 	}

@@ -71,7 +71,7 @@ func TestForecastIsWhatTheRunsDo(t *testing.T) {
 	for _, after := range []int{1, 8, 14, 22, 113, 122} {
 		at := start.Add(time.Duration(after)*day + 12*time.Hour)
 		f, said := w.forecast(r, coldThenGone, at, 100)
-		if f.Images != 10 {
+		if f.Images != 8 {
 			t.Errorf("%+v", f)
 		}
 		for _, limit := range []int{1, 3, 10} {

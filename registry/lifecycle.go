@@ -33,10 +33,10 @@ func (r *Repo) SetLifecycle(ctx context.Context, text string) error {
 	return r.write(ctx, func(tx *sql.Tx) error { return r.g.putLifecycle(tx, r.ID, text) })
 }
 
-// putLifecycle keeps a text that parseLifecycle has read. A run that is at work by another text ends.
+// putLifecycle keeps a text that parseLifecycle has read. A run that is at work by another text ends, and of a text that is new none has come to its end (LC-11).
 func (g *Registry) putLifecycle(tx *sql.Tx, repository int64, text string) error {
 	_, err := tx.Exec(`INSERT INTO lifecycle (repository_id, text, evaluated_at, due_at, turn) VALUES ($1, $2, 0, $3, 1)
-		ON CONFLICT (repository_id) DO UPDATE SET text = excluded.text, due_at = excluded.due_at, turn = lifecycle.turn + 1`,
+		ON CONFLICT (repository_id) DO UPDATE SET evaluated_at = CASE WHEN lifecycle.text = excluded.text THEN lifecycle.evaluated_at ELSE 0 END, text = excluded.text, due_at = excluded.due_at, turn = lifecycle.turn + 1`,
 		repository, text, sql.Micros(g.now().Add(lifecycleSoon)))
 	return err
 }

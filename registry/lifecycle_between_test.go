@@ -130,13 +130,22 @@ func TestLifecycleReplacedMeanwhile(t *testing.T) {
 			t.Errorf("%+v", run)
 		}
 		w.holds(r, a, b)
-		if l, err := r.Lifecycle(w.Context()); err != nil || l.Text != keep || l.Evaluated.Unix() != 0 {
-			t.Errorf("%+v, %v", l, err)
+		evaluated := func(want bool) {
+			t.Helper()
+			if l, err := r.Lifecycle(w.Context()); err != nil || (l.Evaluated.Unix() != 0) != want {
+				t.Errorf("%+v, %v", l, err)
+			}
 		}
+		evaluated(false)
 		if run := w.due(); run == nil || run.Ended || run.Expired != 0 {
 			t.Errorf("%+v", run)
 		}
+		// LC-11: the same text has been evaluated, and another one never.
+		evaluated(true)
+		w.ok(r.SetLifecycle(w.Context(), keep))
+		evaluated(true)
 		w.ok(r.SetLifecycle(w.Context(), rules(anyOne)))
+		evaluated(false)
 		run := w.around(func() {
 			_, err := r.DeleteLifecycle(w.Context())
 			w.ok(err)

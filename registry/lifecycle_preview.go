@@ -123,12 +123,19 @@ func (r *Repo) LifecyclePreview(ctx context.Context, f PreviewFilter, after stri
 	return p, next, err
 }
 
-// previewed reads results below a place that f admits. Those that it does not are few at a time in memory.
+// previewed reads results below a place that f admits. Those that it does not are few at a time in memory; where all images are named by their digests, no others are read.
 func (r *Repo) previewed(tx *sql.Tx, f PreviewFilter, below int64, limit int) (list []PreviewedImage, next string, err error) {
+	named, digests := "", []any(nil)
+	if len(f.Images) > 0 && !slices.ContainsFunc(f.Images, func(id Reference) bool { return id.Digest == "" }) {
+		for i, id := range f.Images {
+			named, digests = named+", $"+strconv.Itoa(i+4), append(digests, id.Digest)
+		}
+		named = " AND digest IN (" + named[2:] + ")"
+	}
 	for {
 		read, last := 0, below
-		err := tx.Rows(`SELECT place, digest, tags, pushed_at, class, action, rule FROM lifecycle_preview_result WHERE repository_id = $1 AND place < $2 ORDER BY place DESC LIMIT $3`,
-			sql.Args(r.ID, below, limit+1), func(row sql.Scanner) error {
+		err := tx.Rows(`SELECT place, digest, tags, pushed_at, class, action, rule FROM lifecycle_preview_result WHERE repository_id = $1 AND place < $2`+named+` ORDER BY place DESC LIMIT $3`,
+			append(sql.Args(r.ID, below, limit+1), digests...), func(row sql.Scanner) error {
 				read++
 				var i PreviewedImage
 				var place, pushed int64

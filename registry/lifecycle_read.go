@@ -32,7 +32,7 @@ type agedImage struct {
 	digest oci.Digest
 	lifecycle.Image
 	size int64
-	// subject is what it refers to; child says that it has no tags and an index lists it. Of either no rule is asked: they live and die with the image that they
+	// subject is what it refers to, if that is in the repository: what refers to nothing there is an image of its own; child says that it has no tags and an index lists it. Of either no rule is asked: they live and die with the image that they
 	// belong to (LC-21, LC-22).
 	subject oci.Digest
 	child   bool
@@ -102,7 +102,7 @@ func (e *evaluation) all(ctx context.Context, each func(some []ruled) error) err
 func (e *evaluation) rule(tx *sql.Tx, g guard, s *ruled) (err error) {
 	switch {
 	case s.subject != "":
-		s.kept = Protection{"subject", "it belongs to " + string(s.subject)}
+		s.kept = ofSubject(&s.agedImage)
 		return nil
 	case s.child:
 		s.kept = Protection{"index", "it is part of an index, with which it lives and goes"}
@@ -118,7 +118,8 @@ func (e *evaluation) rule(tx *sql.Tx, g guard, s *ruled) (err error) {
 }
 
 // selectAged reads images with their tags, a row for each tag. What an image is a child of is asked of those without tags only.
-const selectAged = `SELECT m.digest, m.pushed_at, m.last_pull, m.status, m.archived_at, m.activated_at, m.subject, m.image_size, m.media_type, COALESCE(t.name, ''),
+const selectAged = `SELECT m.digest, m.pushed_at, m.last_pull, m.status, m.archived_at, m.activated_at,
+	CASE WHEN m.subject <> '' AND EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = $1 AND s.digest = m.subject) THEN m.subject ELSE '' END, m.image_size, m.media_type, COALESCE(t.name, ''),
 	CASE WHEN t.name IS NULL THEN EXISTS (SELECT 1 FROM manifest_ref f WHERE f.repository_id = $1 AND f.child = m.digest AND f.kind = 'manifest') ELSE FALSE END
 	FROM (SELECT digest, pushed_at, last_pull, status, archived_at, activated_at, subject, image_size, media_type FROM manifest WHERE repository_id = $1 AND `
 

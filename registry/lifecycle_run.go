@@ -315,13 +315,14 @@ func (run *lifecycleRun) expire(tx *sql.Tx, d oci.Digest, rule *lifecycle.Rule) 
 		}
 	}
 	run.why = fmt.Sprintf("rule %d of the lifecycle policy", rule.Priority)
+	var removal int64 // of the image itself, which is the first
 	for _, d := range all {
 		var there bool // else it went with what it refers to
 		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1 AND digest = $2)`, sql.Args(run.ID, d), &there); err != nil {
 			return err
 		}
 		if there {
-			if err := run.deleteImage(tx, d, nil); err != nil {
+			if removal, err = run.deleteWith(tx, d, removal, nil); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -28,10 +29,10 @@ func (l *Lock) String() string {
 }
 
 // LockImage locks the tag, or without one the digest, of an image that is there. By a locked tag the image that it names is kept, and the tag itself; by a locked digest
-// the image, whose tags may go as long as it stays. The faults are ImageNotFound, and InvalidParameter when it is locked already or the reason is none.
+// the image, whose tags may go as long as it stays. The faults are ImageNotFound, and InvalidParameter when it is locked already or the reason is none or blank.
 func (r *Repo) LockImage(ctx context.Context, id Reference, reason string) (*Lock, error) {
-	if reason == "" || len(reason) > 1000 {
-		return nil, invalid("reason", "Member must have length between 1 and 1000")
+	if len(reason) > 1000 || strings.TrimSpace(reason) == "" {
+		return nil, invalid("reason", "Member must have length between 1 and 1000, and more in it than blanks")
 	}
 	lock := &Lock{Target: id.Tag, Reason: reason, By: r.call.Audit.Principal, At: r.g.now()}
 	err := r.write(ctx, func(tx *sql.Tx) error {
@@ -51,7 +52,7 @@ func (r *Repo) LockImage(ctx context.Context, id Reference, reason string) (*Loc
 		if err != nil {
 			return err
 		}
-		return fault.New(fault.InvalidParameter, "The image %s already; unlock it first", has)
+		return fault.New(fault.InvalidParameter, "Unlock it first: the image %s", has)
 	})
 	return lock, err
 }

@@ -19,12 +19,14 @@ func TestLocks(t *testing.T) {
 		w.refused(err, fault.ImageNotFound, "imageTag:'none'")
 		_, err = r.LockImage(w.Context(), registry.Reference{Tag: "v1"}, "")
 		w.refused(err, fault.InvalidParameter, "reason")
+		_, err = r.LockImage(w.Context(), registry.Reference{Tag: "v1"}, " \t\n")
+		w.refused(err, fault.InvalidParameter, "reason")
 		l, err := r.LockImage(w.Context(), registry.Reference{Tag: "v1"}, "certified in May")
 		if err != nil || l.Target != "v1" || !strings.HasSuffix(l.By, ":root") {
 			t.Fatal(l, err)
 		}
 		_, err = r.LockImage(w.Context(), registry.Reference{Tag: "v1"}, "mine")
-		w.refused(err, fault.InvalidParameter, "certified in May")
+		w.refused(err, fault.InvalidParameter, "Unlock it first: the image v1 is locked by ")
 		_, err = r.LockImage(w.Context(), registry.Reference{Digest: byDigest}, "evidence")
 		w.ok(err)
 

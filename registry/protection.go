@@ -39,6 +39,9 @@ func (r *Repo) guard(tx *sql.Tx, at time.Time) (g guard, err error) {
 // platforms of an index that run somewhere are as much in use as the index. The answer is the same before and after older images went, see mayGoWith: so a preview
 // tells what the run will do (H86).
 func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error) {
+	if i.subject != "" { // which has come since a rule was asked
+		return ofSubject(i), nil
+	}
 	var parent oci.Digest
 	switch err := tx.Row(`SELECT COALESCE(MIN(parent), '') FROM manifest_ref WHERE repository_id = $1 AND child = $2 AND kind = 'manifest'`, sql.Args(r.ID, i.digest), &parent); {
 	case err != nil:
@@ -47,6 +50,11 @@ func (r *Repo) protection(tx *sql.Tx, g guard, i *agedImage) (Protection, error)
 		return Protection{"index", "it is part of the index " + string(parent)}, nil // LC-21
 	}
 	return r.ownProtection(tx, g, i)
+}
+
+// ofSubject keeps what refers to an image that is there (LC-22).
+func ofSubject(i *agedImage) Protection {
+	return Protection{"subject", "it belongs to " + string(i.subject)}
 }
 
 // ownProtection is protection but for what indexes list.
@@ -125,7 +133,7 @@ const keepers = `SELECT parent AS keeper FROM manifest_ref WHERE repository_id =
 // newerKeepers are those of the keepers that stay, and can be pulled, at least until an image of that time and digest is carried out: younger ones that belong to nothing
 // themselves. An image that belongs to another goes when that does, whatever its own age.
 const newerKeepers = `SELECT k.digest FROM (` + keepers + `) up JOIN manifest k ON k.repository_id = $1 AND k.digest = up.keeper
-	WHERE k.subject = '' AND k.status <> 'ARCHIVED' AND (k.pushed_at, k.digest) > ($3, $4)
+	WHERE NOT EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = $1 AND s.digest = k.subject) AND k.status <> 'ARCHIVED' AND (k.pushed_at, k.digest) > ($3, $4)
 	AND NOT EXISTS (SELECT 1 FROM manifest_ref p WHERE p.repository_id = $1 AND p.child = k.digest AND p.kind = 'manifest')`
 
 // goesWith are the image, its children that have no tags and what refers to any of these as its subject: as far as no index and no subject needs them but those that

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/lifecycle"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/storage/sql"
 )
@@ -29,6 +31,8 @@ type Brought struct {
 	Images []RestoredImage
 	// Elsewhere are tags that it does not have again, and why.
 	Elsewhere []TagElsewhere
+	// Notes say in words what becomes of the image that was asked for: a lifecycle policy would take it again, or it cannot be pulled.
+	Notes []string
 }
 
 // RestoredImage is an image that came back, with the tags that it has again.
@@ -222,7 +226,54 @@ func (r *Repo) Restore(ctx context.Context, id Reference) (*Brought, error) {
 	for range came {
 		r.g.sizes.added(r.ID)
 	}
+	if err := r.notes(ctx, out); err != nil { // it is back all the same
+		slog.WarnContext(ctx, "what becomes of a restored image could not be found out", "repository", r.ARN(), "image", out.Images[0].Digest, "error", err)
+	}
 	return out, nil
+}
+
+// notes says what becomes of what was restored. A count can only be known from the newest image on.
+func (r *Repo) notes(ctx context.Context, out *Brought) error {
+	d, now := out.Images[0].Digest, r.g.now()
+	name := string(d)
+	if tags := out.Images[0].Tags; len(tags) > 0 {
+		name = tags[0]
+	}
+	var policy *lifecycle.Policy
+	err := r.g.db.View(ctx, func(tx *sql.Tx) error {
+		i, err := r.agedOne(tx, d, now)
+		if i == nil || err != nil {
+			return err
+		}
+		if i.Class == lifecycle.Archive {
+			out.Notes = append(out.Notes, "it is in the archive: it cannot be pulled before it is brought back from there, as by `aws ecr update-image-storage-class`")
+		}
+		l, err := r.lifecycle(tx)
+		if fault.Is(err, fault.LifecyclePolicyNotFound) {
+			return nil
+		}
+		if err == nil {
+			policy, err = parseLifecycle(l.Text)
+		}
+		return err
+	})
+	if policy == nil || err != nil {
+		return err
+	}
+	err = r.evaluate(ctx, policy, now, func(some []ruled) error {
+		at := slices.IndexFunc(some, func(s ruled) bool { return s.digest == d })
+		if at < 0 {
+			return nil
+		}
+		if s := &some[at]; s.goes() {
+			out.Notes = append(out.Notes, fmt.Sprintf("rule %d of the lifecycle policy will %s it again; `berth image lock %s %s --reason TEXT` keeps it", s.Rule.Priority, actionName(s.Action), r.Name, name))
+		}
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // findRemoved finds the image that was last removed under a tag or a digest.
@@ -247,7 +298,7 @@ func (r *Repo) bringBack(tx *sql.Tx, first int64, rules tagRules, out *Brought) 
 		id       int64
 		expanded bool
 	}
-	done := map[int64]bool{}
+	done, removals := map[int64]bool{}, map[int64]*removal{}
 	for stack := []step{{id: first}}; len(stack) > 0; {
 		s := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -266,22 +317,16 @@ func (r *Repo) bringBack(tx *sql.Tx, first int64, rules tagRules, out *Brought) 
 			continue
 		}
 		done[s.id] = true
+		with, err := wentWith(tx, s.id, removals)
+		if err != nil {
+			return 0, err
+		}
 		isNew, err := r.bringBackOne(tx, s.id, rules, out)
 		if err != nil {
 			return 0, err
 		}
 		if isNew {
 			came++
-		}
-		var with []int64
-		err = tx.Rows(`SELECT id FROM removed_image WHERE removal = $1 AND id <> $1 ORDER BY id`, sql.Args(s.id), func(row sql.Scanner) error {
-			var id int64
-			err := row.Scan(&id)
-			with = append(with, id)
-			return err
-		})
-		if err != nil {
-			return 0, err
 		}
 		for _, id := range slices.Backward(with) {
 			stack = append(stack, step{id: id})
@@ -295,6 +340,46 @@ func (r *Repo) bringBack(tx *sql.Tx, first int64, rules tagRules, out *Brought) 
 		}
 	}
 	return came, nil
+}
+
+// removal is what one removal removed, but for the image with which all of it went.
+type removal struct {
+	all     []int64
+	subject map[oci.Digest][]int64 // what refers to it
+}
+
+// wentWith are the removed images that come back after one: all that went with it, or what refers to it if it went with another image itself. read remembers removals,
+// so that each is read once.
+func wentWith(tx *sql.Tx, id int64, read map[int64]*removal) ([]int64, error) {
+	var first int64
+	var d oci.Digest
+	if err := tx.Row(`SELECT removal, digest FROM removed_image WHERE id = $1`, sql.Args(id), &first, &d); err != nil {
+		return nil, err
+	}
+	m := read[first]
+	if m == nil {
+		m = &removal{subject: map[oci.Digest][]int64{}}
+		err := tx.Rows(`SELECT id, manifest FROM removed_image WHERE removal = $1 AND id <> $1 ORDER BY id`, sql.Args(first), func(row sql.Scanner) error {
+			var with int64
+			var text []byte
+			if err := row.Scan(&with, &text); err != nil {
+				return err
+			}
+			var was removedRow
+			err := json.Unmarshal(text, &was)
+			m.all = append(m.all, with)
+			m.subject[was.Subject] = append(m.subject[was.Subject], with)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		read[first] = m
+	}
+	if id == first {
+		return m.all, nil
+	}
+	return m.subject[d], nil
 }
 
 // removedChildren are the last removals of the images that a removed index needs and that are not there.

@@ -13,7 +13,6 @@ import (
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/arn"
-	"github.com/berth-registry/berth/lang/lifecycle"
 	"github.com/berth-registry/berth/lang/policy"
 	"github.com/berth-registry/berth/storage/sql"
 )
@@ -238,10 +237,6 @@ func (g *Registry) checkTemplate(ctx context.Context, region string, t *Template
 	}
 	t.Tags = tags
 	if t.Lifecycle != "" {
-		var wrong *lifecycle.Invalid
-		if _, err := lifecycle.Parse([]byte(t.Lifecycle)); errors.As(err, &wrong) {
-			return fault.New(fault.InvalidParameter, "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: '%s'", wrong.Error())
-		}
 		if err := g.allowsLifecycle(t.Lifecycle); err != nil {
 			return err
 		}

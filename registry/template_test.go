@@ -191,6 +191,7 @@ func TestTemplateIsChecked(t *testing.T) {
 			_, err := w.CreateTemplate(w.root(vendor), vendor, region, t)
 			return err
 		}
+		wrong := fault.As(w.repo("wording").SetLifecycle(w.Context(), `{"rules":[]}`)).Message // as where it is put (REP-25)
 		for _, c := range []struct {
 			what   string
 			code   fault.Code
@@ -206,7 +207,7 @@ func TestTemplateIsChecked(t *testing.T) {
 			{"a key for AES256", fault.InvalidParameter, "Encryption key should not be set", func(t *registry.Template) { t.Encryption.KMSKey = "arn:aws:kms:us-east-2:111222333444:key/1" }},
 			{"a reserved tag", fault.InvalidTagParameter, "aws:", func(t *registry.Template) { t.Tags = []registry.Tag{{Key: "aws:x"}} }},
 			{"a policy", fault.InvalidParameter, "Invalid repository policy provided': line 1, column 2", func(t *registry.Template) { t.Policy = "{x" }},
-			{"a lifecycle policy", fault.InvalidParameter, "Lifecycle policy validation failure", func(t *registry.Template) { t.Lifecycle = `{"rules":[]}` }},
+			{"a lifecycle policy", fault.InvalidParameter, wrong, func(t *registry.Template) { t.Lifecycle = `{"rules":[]}` }},
 			{"a role of another account", fault.Validation, "is not the ARN of a role of account 111222333444", func(t *registry.Template) { t.Role = "arn:aws:iam::999888777666:role/r" }},
 			{"a role that is not there", fault.Validation, "does not exist", func(t *registry.Template) { t.Role = "arn:aws:iam::111222333444:role/r" }},
 		} {

@@ -14,10 +14,11 @@ type RestoreImageInput struct {
 	RepositoryName, Image *string
 }
 
-// RestoreImageOutput tells what came back, the image that was asked for first, and which tags did not.
+// RestoreImageOutput tells what came back, the image that was asked for first, which tags did not, and what becomes of the image.
 type RestoreImageOutput struct {
 	Images    []RestoredImage
 	Elsewhere []TagElsewhere
+	Notes     []string
 }
 
 // RestoredImage is an image that came back, with the tags that it has again.
@@ -44,7 +45,7 @@ func (a *API) RestoreImage(ctx context.Context, in *RestoreImageInput) (*Restore
 	if err != nil {
 		return nil, err
 	}
-	out := &RestoreImageOutput{}
+	out := &RestoreImageOutput{Notes: brought.Notes}
 	for _, i := range brought.Images {
 		out.Images = append(out.Images, RestoredImage{aws.String(string(i.Digest)), i.Tags})
 	}

@@ -65,7 +65,7 @@ type ImageRestoreCmd struct {
 
 // Help is the longer text of `berth image restore --help`.
 func (c *ImageRestoreCmd) Help() string {
-	return `The image comes back as it was when it was last deleted: with its times and its tags, with the signatures and SBOMs that went with it, and as an index with those of its platforms that are gone. A tag that names another image by now stays with that, and is told. It needs berth:RestoreImage on the repository.`
+	return `The image comes back as it was when it was last deleted: with its times and its tags, with the signatures and SBOMs that went with it, and as an index with those of its platforms that are gone. A tag that names another image by now stays with that, and is told; so is what a lifecycle policy would do with the image again, and that an archived image cannot be pulled. It needs berth:RestoreImage on the repository.`
 }
 
 // Run restores the image.
@@ -81,6 +81,7 @@ func (c *ImageRestoreCmd) Run(ctx context.Context, cli *CLI) error {
 			Tag    string `json:"tag"`
 			Reason string `json:"reason"`
 		} `json:"elsewhere,omitempty"`
+		Notes []string `json:"notes,omitempty"`
 	}
 	if err := c.call(ctx, "RestoreImage", in, &out); err != nil {
 		return err
@@ -97,6 +98,9 @@ func (c *ImageRestoreCmd) Run(ctx context.Context, cli *CLI) error {
 	}
 	for _, t := range out.Elsewhere {
 		fmt.Printf("not the tag %s: %s\n", t.Tag, t.Reason)
+	}
+	for _, note := range out.Notes {
+		fmt.Println("note:", note)
 	}
 	return nil
 }
