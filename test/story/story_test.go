@@ -122,6 +122,13 @@ func TestLifecycle(t *testing.T) {
 	script(t, "lifecycle", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// An operator loses a machine, and has a backup.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "backup", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
