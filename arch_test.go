@@ -320,6 +320,7 @@ func TestEveryWayIntoTheRegistryAuthorises(t *testing.T) {
 		"ForgetRemoved":       "the sweep removes what was deleted, when its time is over",
 		"Collect":             "it removes what nobody can see any more",
 		"Garbage":             "it tells sums of the cell, for the operator's door and the worker's metrics",
+		"Scrub":               "it looks whether bytes are whole, and shows them to nobody",
 		"MoveLayers":          "it moves bytes from one store to another, which nobody sees",
 		"ExpireInventories":   "the sweep removes what counts no more by its own word",
 		"ExpirePreviews":      "the sweep removes what its reader was told would go",

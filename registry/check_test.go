@@ -451,3 +451,47 @@ func TestCheckFindsMovedTags(t *testing.T) {
 		w.finds(`I8 .*/app: tag fixed is immutable, and named image ` + string(first) + ` and then image ` + string(second) + `; .*`)
 	})
 }
+
+// F07: the scrub finds a damaged layer and quarantines it. It goes on where it was when another node takes it over, and a node that has it keeps others away; a pass that is over
+// is followed by another a day after it began.
+func TestScrub(t *testing.T) {
+	stores(t, func(w *world, damage func(key string)) {
+		r := w.repo("app")
+		content, small := random(large), random(50)
+		d := oci.FromBytes(content)
+		w.of(r, "1", random(large), content, small)
+		damage(w.keyOf(d))
+		bytes := 0
+		cut := errors.New("the power is cut")
+		wait := func(_ context.Context, n int) error {
+			if bytes += n; bytes > large+large/2 && cut != nil {
+				return cut
+			}
+			return nil
+		}
+		if _, err := w.Scrub(w.Context(), "one", wait); !errors.Is(err, cut) {
+			t.Fatal(err)
+		}
+		cut = nil
+		if s, err := w.Scrub(w.Context(), "two", wait); err != nil || s != (registry.Scrubbed{}) {
+			t.Errorf("two nodes at once: %+v %v", s, err)
+		}
+		w.clock.advance(time.Hour)
+		s, err := w.Scrub(w.Context(), "two", wait)
+		if err != nil || s.Suspects != 1 || s.More || s.Position != 1 || s.Bytes < 2*large {
+			t.Errorf("%+v %v", s, err)
+		}
+		_, err = w.again("app").Layer(w.Context(), d)
+		w.refused(err, fault.LayerNotFound, "does not exist")
+		w.push(r, content)
+		w.ok(w.readable(r, d))
+		if s, err := w.Scrub(w.Context(), "one", wait); err != nil || s != (registry.Scrubbed{}) {
+			t.Errorf("before a day is over: %+v %v", s, err)
+		}
+		w.clock.advance(25 * time.Hour)
+		if s, err := w.Scrub(w.Context(), "one", wait); err != nil || s.Suspects != 0 || s.Bytes < 2*large {
+			t.Errorf("the next day: %+v %v", s, err)
+		}
+		w.clean(deep)
+	})
+}

@@ -34,6 +34,8 @@ type Config struct {
 
 	KeepRemoved time.Duration `help:"For how long deleted and expired images can be brought back with berth image restore; 0 is not at all (default: ${default})." default:"168h" env:"BERTH_KEEP_REMOVED" placeholder:"DURATION"`
 
+	Scrub Rate `help:"Read everything that is stored again, at most so fast, to find what is damaged before somebody pulls it: a rate such as 10MB/s; 0 is not at all (default: ${default})." default:"0" env:"BERTH_SCRUB" placeholder:"RATE"`
+
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text" env:"BERTH_LOG_FORMAT"`
 	LogLevel  string `help:"What the log tells: ${enum}. The access log is at info." enum:"debug,info,warn,error" default:"info" env:"BERTH_LOG_LEVEL"`
 

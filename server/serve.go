@@ -18,6 +18,7 @@ import (
 	"github.com/berth-registry/berth/worker/archive"
 	"github.com/berth-registry/berth/worker/expiry"
 	"github.com/berth-registry/berth/worker/gc"
+	"github.com/berth-registry/berth/worker/scrub"
 	"github.com/berth-registry/berth/worker/signing"
 	"github.com/berth-registry/berth/worker/sweep"
 )
@@ -132,6 +133,9 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	background.Go(func() { sweep.Run(work, s.registry) })
 	background.Go(func() { expiry.Run(work, s.registry) })
 	background.Go(func() { gc.Run(work, s.registry, s.garbage) })
+	if s.config.Scrub > 0 {
+		background.Go(func() { scrub.Run(work, s.registry, s.scrub, int64(s.config.Scrub)) })
+	}
 	if s.config.ArchiveBlobs != "" {
 		background.Go(func() { archive.Run(work, s.registry) })
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/sql"
 	"github.com/berth-registry/berth/worker/gc"
+	"github.com/berth-registry/berth/worker/scrub"
 )
 
 // Server is a whole berth. It is made by Open, serves by Serve, and ends by Close.
@@ -43,6 +44,7 @@ type Server struct {
 	identity *iam.Directory
 	orgs     *org.Organizations
 	garbage  *gc.Metrics
+	scrub    *scrub.Metrics
 	ready    func(context.Context) error
 	closers  []func()
 }
@@ -88,7 +90,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	measured := front.NewMetrics(metrics)
-	s.garbage = gc.NewMetrics(metrics)
+	s.garbage, s.scrub = gc.NewMetrics(metrics), scrub.NewMetrics(metrics)
 	// Nodes that start at once on one database come one after the other: tables, keys and the first account are made once.
 	var log *audit.Log
 	err = db.Exclusively(ctx, func() (err error) {

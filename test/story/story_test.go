@@ -129,6 +129,13 @@ func TestBackup(t *testing.T) {
 	script(t, "backup", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// Somebody looks whether everything that is stored is whole, and it is not.
+func TestFsck(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "fsck", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	awscli, skopeo := need(t, "aws"), need(t, "skopeo")
