@@ -289,7 +289,7 @@ func TestQuarantine(t *testing.T) {
 		w.ok(err)
 		damage(w.keyOf(d))
 		w.clean() // nobody sees it who does not read it
-		w.finds(`I4   repository .*/app: layer `+string(d)+` has bytes whose digest is sha256:.*; push an image that has it again`, deep)
+		w.finds(`I4   repository .*/(app|two): layer `+string(d)+` has bytes whose digest is sha256:.*; push an image that has it again`, deep)
 		w.ok(w.readable(r, d))
 
 		beside := w.open(w.blobsURL, registry.Options{})
@@ -309,7 +309,7 @@ func TestQuarantine(t *testing.T) {
 				t.Errorf("a quarantined layer can be read: %v", err)
 			}
 		}
-		w.finds(`I4 .*/app: layer ` + string(d) + ` is quarantined: its bytes were found wrong; push an image that has it again`)
+		w.finds(`I4 .*/(app|two): layer ` + string(d) + ` is quarantined: its bytes were found wrong; push an image that has it again`)
 		body := w.manifest(r, func(m map[string]any) {
 			m["layers"] = []any{describe("application/vnd.oci.image.layer.v1.tar", content)}
 		})
