@@ -157,22 +157,22 @@ func (c *Caller) credentials() aws.CredentialsProvider {
 
 // ECR is an unmodified SDK client for a region.
 func (c *Caller) ECR(region string) *ecr.Client {
-	return ecr.New(ecr.Options{Region: region, BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
+	return ecr.New(ecr.Options{Region: region, BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: HTTPClient()})
 }
 
 // IAM is an unmodified SDK client.
 func (c *Caller) IAM() *iam.Client {
-	return iam.New(iam.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
+	return iam.New(iam.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: HTTPClient()})
 }
 
 // Organizations is an unmodified SDK client.
 func (c *Caller) Organizations() *organizations.Client {
-	return organizations.New(organizations.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
+	return organizations.New(organizations.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: HTTPClient()})
 }
 
 // STS is an unmodified SDK client.
 func (c *Caller) STS() *sts.Client {
-	return sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: client()})
+	return sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &c.server.URL, Credentials: c.credentials(), HTTPClient: HTTPClient()})
 }
 
 // Login gets the Authorization header with which a container client calls the registries of a region.
@@ -242,9 +242,9 @@ func (s *Server) Call(t testing.TB, c *Caller, service, region, targetPrefix, op
 	return resp, readAll(t, resp)
 }
 
-// client reads each answer whole before the SDK sees it: the SDK closes a request's body as soon as an answer begins, and the transport then drops the
+// HTTPClient is for AWS clients of tests. It reads each answer whole before the SDK sees it: the SDK closes a request's body as soon as an answer begins, and the transport then drops the
 // connection under an answer that is still coming.
-func client() *http.Client {
+func HTTPClient() *http.Client {
 	return &http.Client{Transport: whole{}, Timeout: time.Minute}
 }
 

@@ -60,6 +60,9 @@ func (i *Installation) Source(ctx context.Context, alone bool) (_ *backup.Source
 	if source.DB, err = s.openDatabase(ctx, dsn); err != nil {
 		return nil, nil, err
 	}
+	if err = source.DB.Current(ctx, Parts()); err != nil {
+		return nil, nil, err
+	}
 	source.Blobs, source.Archive, err = i.Stores.open(ctx, &i.Folder)
 	return source, s.Close, err
 }

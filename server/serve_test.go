@@ -308,7 +308,7 @@ func TestIAMFromAnyRegionServed(t *testing.T) {
 	s := berthtest.Start(t)
 	root := s.Root(t)
 	for where, want := range map[string]string{"us-east-1": "", "us-west-2": "", "eu-north-1": "SignatureDoesNotMatch"} {
-		c := iam.New(iam.Options{Region: where, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(root.Key, root.Secret, "")})
+		c := iam.New(iam.Options{Region: where, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(root.Key, root.Secret, ""), HTTPClient: berthtest.HTTPClient()})
 		if _, err := c.ListUsers(t.Context(), &iam.ListUsersInput{}); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("signed for %s: %v", where, err)
 		}

@@ -40,7 +40,7 @@ func operate(t *testing.T, s *berthtest.Server, operation, in string) (out struc
 
 // acting is a client that says for whom it acts by headers, which the SDK signs with the rest.
 func acting(s *berthtest.Server, c *berthtest.Caller, sourceARN, account string) *ecr.Client {
-	o := ecr.Options{Region: region, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(c.Key, c.Secret, c.Token)}
+	o := ecr.Options{Region: region, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(c.Key, c.Secret, c.Token), HTTPClient: berthtest.HTTPClient()}
 	if sourceARN != "" {
 		o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Source-Arn", sourceARN))
 	}

@@ -77,7 +77,7 @@ func (s *ci) role(name, condition string, more ...string) string {
 
 // unsigned is the SDK's client of a job that has no credentials at all.
 func (s *ci) unsigned() *sts.Client {
-	return sts.New(sts.Options{Region: region, BaseEndpoint: &s.URL, Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1})
+	return sts.New(sts.Options{Region: region, BaseEndpoint: &s.URL, Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1, HTTPClient: berthtest.HTTPClient()})
 }
 
 func (s *ci) token(claims map[string]any) string {

@@ -22,6 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	api "github.com/berth-registry/berth/api/iam"
+	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/fault"
 	directory "github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
@@ -121,7 +122,8 @@ func (s *site) serve(service *awswire.Service, keys *sigv4.Keys, r *http.Request
 // client is the unmodified AWS client.
 func (s *site) client(id, secret string) *iam.Client {
 	return iam.New(iam.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.url), Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
+		HTTPClient: berthtest.HTTPClient(),
+		Region:     "us-east-1", BaseEndpoint: aws.String(s.url), Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 		Retryer: retry.AddWithMaxAttempts(retry.NewStandard(), 1),
 	})
 }

@@ -21,6 +21,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	api "github.com/berth-registry/berth/api/sts"
+	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
@@ -120,7 +121,8 @@ func (s *site) serve(service *awswire.Service, keys *sigv4.Keys, r *http.Request
 // client is the unmodified AWS client; token is "" with long-term keys.
 func (s *site) client(id, secret, token string) *sts.Client {
 	return sts.New(sts.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.url), Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
+		HTTPClient: berthtest.HTTPClient(),
+		Region:     "us-east-1", BaseEndpoint: aws.String(s.url), Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 		Retryer: retry.AddWithMaxAttempts(retry.NewStandard(), 1),
 	})
 }

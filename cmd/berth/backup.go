@@ -113,8 +113,8 @@ type MigrateCmd struct {
 // Help is the longer text of `berth migrate --help`.
 func (c *MigrateCmd) Help() string {
 	return `From one machine to a cluster (SQLite and a folder to PostgreSQL and a bucket), and back, or to other places of the same kind. The new places have to be empty; the installation stays as it is, and can be served again.
-No server may write meanwhile. One on this machine is noticed. One on another that uses the same PostgreSQL is not: what it acknowledges after the rows were read is not in the copy. To be away for a short time only: migrate while it serves the
-layers (they are most of the work), interrupt, stop the servers, and start migrate again: it copies what is missing. Each layer is hashed on its way, and each row is read again and compared.
+No server may write meanwhile. One on this machine is noticed. One on another that uses the same PostgreSQL is not: what it acknowledges after the rows were read is not in the copy. To be away for a short time only, copy most of it while it serves: berth backup to a folder or bucket, stop the servers,
+berth backup again, which copies only what is new, and berth restore from there. What is interrupted goes on when it is started again. Each layer is hashed on its way, and each row is read again and compared.
 Uploads that have not come to their end stay behind: their clients begin again.`
 }
 

@@ -148,6 +148,27 @@ func (db *DB) Versions(ctx context.Context) (found map[string]int64, err error) 
 	return found, err
 }
 
+// Current fails if the database is not at the versions of its parts that this program has: its tables are not those that the program's statements are about.
+func (db *DB) Current(ctx context.Context, parts []Part) error {
+	if err := db.Known(ctx, parts); err != nil {
+		return err
+	}
+	have, err := db.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		newest, err := p.newest()
+		if err != nil {
+			return err
+		}
+		if have[p.Name] < newest {
+			return fmt.Errorf("the database is at version %d of %s, made by an older berth; this one needs %d: let it serve the installation once, or run the older program", have[p.Name], p.Name, newest)
+		}
+	}
+	return nil
+}
+
 // Known fails if the database has a part, or a version of one, that this program does not know: it was made by a newer one.
 func (db *DB) Known(ctx context.Context, parts []Part) error {
 	have, err := db.Versions(ctx)
