@@ -87,11 +87,17 @@ type scrubPass struct {
 
 // takeScrub takes the scrub for this node; nil if there is nothing to do. It begins a pass that is due.
 func (g *Registry) takeScrub(ctx context.Context, node string) (p *scrubPass, err error) {
-	var total int64
-	if err := g.db.Row(ctx, `SELECT CAST(COALESCE(sum(size), 0) AS BIGINT) FROM blob`, nil, &total); err != nil {
+	now := g.shared()
+	var total int64 // of all blobs: only where a pass is to begin, and not in the transaction, for it takes a look at each
+	var due bool
+	if err := g.db.Row(ctx, `SELECT done AND began_at <= $1 FROM scrub`, sql.Args(sql.Micros(now.Add(-scrubAgain))), &due); err != nil {
 		return nil, err
 	}
-	now := g.shared()
+	if due {
+		if err := g.db.Row(ctx, `SELECT CAST(COALESCE(sum(size), 0) AS BIGINT) FROM blob`, nil, &total); err != nil {
+			return nil, err
+		}
+	}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
 		p = nil
 		one := &scrubPass{g: g, node: node, signed: now}
@@ -101,7 +107,7 @@ func (g *Registry) takeScrub(ctx context.Context, node string) (p *scrubPass, er
 			&one.after, &began, &one.bytes, &one.total, &one.suspects, &one.done, &holder, &until); err != nil {
 			return err
 		}
-		if holder != node && until > sql.Micros(now) || one.done && began > sql.Micros(now.Add(-scrubAgain)) {
+		if holder != node && until > sql.Micros(now) || one.done && (!due || began > sql.Micros(now.Add(-scrubAgain))) {
 			return nil
 		}
 		if one.done {
