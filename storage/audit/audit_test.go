@@ -114,6 +114,50 @@ func requestID(at time.Time) string {
 	return string(id[:])
 }
 
+// Who asks for a record finds it, also while somebody else is just writing it.
+func TestRecordsBeingWrittenAreFound(t *testing.T) {
+	db, err := sql.Open(t.Context(), sqltest.SQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	log, err := audit.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	held, release := make(chan struct{}), make(chan struct{})
+	go db.Write(t.Context(), func(*sql.Tx) error { close(held); <-release; return nil })
+	<-held // from here on no batch can be written
+	now := time.Now()
+	r := audit.Record{Time: now, RequestID: requestID(now), Action: "ecr:BatchGetImage", Decision: "Deny"}
+	log.Add(&r)
+	const askers = 3
+	found := make(chan *audit.Record, askers)
+	for range askers {
+		go func() {
+			r, err := log.Request(t.Context(), r.RequestID)
+			if err != nil {
+				t.Error(err)
+			}
+			found <- r
+		}()
+	}
+	first := 0
+	select {
+	case got := <-found:
+		t.Errorf("answered before the record was written: %+v", got)
+		first++
+	case <-time.After(50 * time.Millisecond): // as well as it can be: nobody has answered what was not written
+	}
+	close(release)
+	for range askers - first {
+		if got := <-found; got == nil {
+			t.Error("the record is not found")
+		}
+	}
+}
+
 // RFC 9562, 5.7: the id of a request is a UUID of version 7, and sorts by time.
 func TestRequestIDs(t *testing.T) {
 	at := time.UnixMilli(0x017F22E279B0)

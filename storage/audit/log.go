@@ -30,6 +30,7 @@ type Log struct {
 	spare   []Record
 	lost    int // records that there was no room for
 	written written
+	writing chan struct{} // holds one while a batch is being written
 	full    chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
@@ -48,7 +49,7 @@ func Open(ctx context.Context, db *sql.DB) (*Log, error) {
 	if err := db.Bring(ctx, Schema()); err != nil {
 		return nil, err
 	}
-	l := &Log{db: db, full: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{db: db, writing: make(chan struct{}, 1), full: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go l.run()
 	return l, nil
 }
@@ -110,8 +111,15 @@ func (l *Log) run() {
 	}
 }
 
-// Flush writes what is pending now. Records that cannot be written (the database is away) are kept for the next time, up to a bound, and the log says so.
+// Flush writes what is pending now, and returns when all that was added before is written: what another Flush has just taken too, else who looks for a
+// record after it would miss it. Records that cannot be written (the database is away) are kept for the next time, up to a bound, and the log says so.
 func (l *Log) Flush(ctx context.Context) {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+	case <-ctx.Done():
+		return
+	}
 	l.mu.Lock()
 	batch := l.pending
 	l.pending, l.spare = l.spare[:0], nil
