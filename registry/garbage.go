@@ -25,6 +25,8 @@ type Garbage struct {
 	Overdue time.Duration
 	// Condemned and Dead are blobs that no repository holds, and objects without a row that somebody may still be reading; Reclaimable is the bytes of both.
 	Condemned, Dead, Reclaimable int64
+	// Uploads is how many have begun and not ended.
+	Uploads int64
 	// Layers, Objects and Bytes are what was collected since ever, as in Collected.
 	Layers, Objects, Bytes int64
 }
@@ -268,6 +270,9 @@ func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
 			return err
 		}
 		s.Reclaimable = condemned + dead
+		if err := tx.Row(`SELECT count(*) FROM upload`, nil, &s.Uploads); err != nil {
+			return err
+		}
 		return tx.Row(`SELECT layers, objects, bytes FROM collection`, nil, &s.Layers, &s.Objects, &s.Bytes)
 	})
 	return s, err

@@ -130,16 +130,16 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	var background sync.WaitGroup
-	background.Go(func() { sweep.Run(work, s.registry) })
-	background.Go(func() { expiry.Run(work, s.registry) })
-	background.Go(func() { gc.Run(work, s.registry, s.garbage) })
+	background.Go(func() { sweep.Run(s.workers.Watch(work, "sweep"), s.registry) })
+	background.Go(func() { expiry.Run(s.workers.Watch(work, "expiry"), s.registry) })
+	background.Go(func() { gc.Run(s.workers.Watch(work, "gc"), s.registry, s.garbage) })
 	if s.config.Scrub > 0 {
-		background.Go(func() { scrub.Run(work, s.registry, s.scrub, int64(s.config.Scrub)) })
+		background.Go(func() { scrub.Run(s.workers.Watch(work, "scrub"), s.registry, s.scrub, int64(s.config.Scrub)) })
 	}
 	if s.config.ArchiveBlobs != "" {
-		background.Go(func() { archive.Run(work, s.registry) })
+		background.Go(func() { archive.Run(s.workers.Watch(work, "archive"), s.registry) })
 	}
-	background.Go(func() { signing.Run(work, s.registry) })
+	background.Go(func() { signing.Run(s.workers.Watch(work, "signing"), s.registry) })
 	defer background.Wait()
 	defer stop()
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/berth-registry/berth/api/distribution"
 	"github.com/berth-registry/berth/api/ecr"
@@ -27,7 +28,9 @@ import (
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/sql"
+	"github.com/berth-registry/berth/worker"
 	"github.com/berth-registry/berth/worker/gc"
 	"github.com/berth-registry/berth/worker/scrub"
 )
@@ -45,6 +48,8 @@ type Server struct {
 	orgs     *org.Organizations
 	garbage  *gc.Metrics
 	scrub    *scrub.Metrics
+	workers  *worker.Metrics
+	tracer   trace.Tracer // nil unless traces are sent somewhere
 	ready    func(context.Context) error
 	closers  []func()
 }
@@ -77,6 +82,9 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err := c.create(); err != nil {
 		return nil, err
 	}
+	if err := s.openTraces(ctx); err != nil {
+		return nil, err
+	}
 	lock, err := lockData(c.Data)
 	if err != nil {
 		return nil, err
@@ -89,8 +97,9 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	db.Register(metrics)
 	measured := front.NewMetrics(metrics)
-	s.garbage, s.scrub = gc.NewMetrics(metrics), scrub.NewMetrics(metrics)
+	s.garbage, s.scrub, s.workers = gc.NewMetrics(metrics), scrub.NewMetrics(metrics), worker.NewMetrics(metrics)
 	// Nodes that start at once on one database come one after the other: tables, keys and the first account are made once.
 	var log *audit.Log
 	err = db.Exclusively(ctx, func() (err error) {
@@ -114,7 +123,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
 		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.ready, c.MetricsFrom, metrics},
-		Audit: log, AccessLog: o.Log, Metrics: measured, Rates: rates, TrustedProxies: c.TrustedProxy, Now: o.Now,
+		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()
 	s.handler = f
@@ -132,6 +141,12 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	blobs, archive, err := c.Stores.open(ctx, &c.Folder)
 	if err != nil {
 		return nil, err
+	}
+	if s.tracer != nil {
+		blobs = blob.Traced(blobs)
+		if archive != nil {
+			archive = blob.Traced(archive)
+		}
 	}
 	tokens, err := c.verifier(o.Now)
 	if err != nil {

@@ -345,7 +345,7 @@ func (g *guarded) json(t *testing.T, operation, name string) string {
 		"imageIds": ids, "imageManifest": string(g.image.Manifest), "imageTag": "2", "layerDigests": []string{berthtest.Digest(g.image.Layers[0])},
 		"layerDigest": berthtest.Digest(g.image.Layers[0]), "uploadId": g.upload[strings.LastIndexByte(g.upload, '/')+1:], "partFirstByte": 0, "partLastByte": 0, "layerPartBlob": "eA==",
 		"policyText": sharedPolicy, "tagKeys": []string{"k"}, "imageTagMutability": "IMMUTABLE",
-		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED",
+		"imageScanningConfiguration": map[string]bool{"scanOnPush": true}, "name": "BLOB_MOUNTING", "value": "ENABLED", "kind": "heap",
 		"account": vendor, "userName": "administrator", "password": "a guess",
 		"signingConfiguration": map[string]any{"rules": []string{}},
 		"source":               "cluster-a", "expiresInSeconds": 3600, "images": []string{berthtest.Digest(g.image.Layers[0])},

@@ -13,6 +13,7 @@ func Every(ctx context.Context, interval time.Duration, work func(ctx context.Co
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		work(ctx)
+		Alive(ctx)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/berth-registry/berth/api/distribution"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
@@ -41,6 +43,8 @@ type Front struct {
 	// AccessLog takes one line for each request; nil for none.
 	AccessLog *slog.Logger
 	Metrics   *Metrics
+	// Tracer makes a span for each request; nil for none.
+	Tracer trace.Tracer
 	// Rates bound how often operations are called; nil bounds none.
 	Rates *Rates
 	Now   func() time.Time
@@ -72,7 +76,8 @@ type exchange struct {
 	failure   error            // what the client is not told
 	door      *awswire.Service // by which wire an error of an AWS call is told
 	begin     time.Time
-	received  int64 // bytes of the body
+	received  int64      // bytes of the body
+	span      trace.Span // nil unless the request is traced
 	id        [36]byte
 }
 
@@ -86,8 +91,12 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.call = iam.Call{
 		RequestID: string(x.id[:]), Time: x.begin, Secure: secure, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: client, Endpoint: from.endpoint, Host: r.Host,
 	}
+	f.Metrics.open.Inc()
 	defer f.end(x, r)
 	x.Header()["X-Amzn-Requestid"] = []string{x.call.RequestID} // on every answer: who is refused can say which refusal he means
+	if f.Tracer != nil {
+		r = f.traced(x, r, from)
+	}
 	r = f.guard(x, r)
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v2/"):
@@ -107,7 +116,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // end is run after every request, also after one that panicked: the client must have an answer, and the operator the cause.
 func (f *Front) end(x *exchange, r *http.Request) {
 	panicked := recover()
+	f.Metrics.open.Dec()
 	if panicked == http.ErrAbortHandler {
+		if x.span != nil {
+			f.endTrace(x)
+		}
 		panic(panicked)
 	}
 	begun := x.status != 0
@@ -142,6 +155,9 @@ func (f *Front) end(x *exchange, r *http.Request) {
 		slog.Log(context.Background(), level, "a request failed", "requestId", x.call.RequestID, "operation", x.operation, "status", x.status, "error", x.failure)
 	}
 	f.logAccess(x, r, took)
+	if x.span != nil {
+		f.endTrace(x)
+	}
 	if panicked != nil && begun {
 		panic(http.ErrAbortHandler) // an answer that stops in the middle must not look complete
 	}

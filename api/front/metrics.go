@@ -17,6 +17,7 @@ type Metrics struct {
 	sent     prometheus.Counter
 	received prometheus.Counter
 	pulls    *prometheus.CounterVec
+	open     prometheus.Gauge
 	// throttled counts by the operation whose rate was exceeded: of container clients too, as what their requests count as.
 	throttled *prometheus.CounterVec
 
@@ -44,10 +45,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		sent:      prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_sent_bytes_total", Help: "Bytes of answers' bodies."}),
 		received:  prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_received_bytes_total", Help: "Bytes of requests' bodies."}),
 		pulls:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_pulls_total", Help: "Pulls of manifests by GET."}, []string{"account", "region", "repository"}),
+		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_requests_in_flight", Help: "Requests that have begun and are not answered yet."}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_throttled_total", Help: "Calls refused because their account's rate was exceeded."}, []string{"operation"}),
 		known:     map[outcome]observed{},
 	}
-	r.MustRegister(m.requests, m.seconds, m.sent, m.received, m.pulls, m.throttled)
+	r.MustRegister(m.requests, m.seconds, m.sent, m.received, m.pulls, m.open, m.throttled)
 	return m
 }
 

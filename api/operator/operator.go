@@ -9,6 +9,7 @@ package operator
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
@@ -26,6 +27,8 @@ type API struct {
 	Logs []*audit.Log
 	// Pages seals the tokens of lists, so that a token continues only the list that it came from (H55).
 	Pages *awswire.Pages
+
+	capturing sync.Mutex // held while a profile is captured: the runtime makes one at a time
 }
 
 // mostPasswords is how many passwords are checked at a time: anybody may ask for it, and each takes memory.

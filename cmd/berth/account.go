@@ -14,8 +14,9 @@ import (
 
 // AccountCmd is `berth account`.
 type AccountCmd struct {
-	Create AccountCreateCmd `cmd:"" help:"Make an account with an administrator, whose access key goes into the credentials file."`
-	List   AccountListCmd   `cmd:"" help:"List the accounts."`
+	Create      AccountCreateCmd      `cmd:"" help:"Make an account with an administrator, whose access key goes into the credentials file."`
+	List        AccountListCmd        `cmd:"" help:"List the accounts."`
+	Credentials AccountCredentialsCmd `cmd:"" help:"Print the credentials file of a data folder."`
 }
 
 // AccountCreateCmd is `berth account create`.
@@ -26,6 +27,27 @@ type AccountCreateCmd struct {
 	ID            string `name:"id" help:"Its id, twelve digits; random unless given." placeholder:"ID"`
 	Profile       string `help:"Name of the profile in the credentials file; the account's name unless given." placeholder:"NAME"`
 	Administrator string `help:"Name of the user who may do everything in it." default:"administrator" placeholder:"NAME"`
+}
+
+// AccountCredentialsCmd is `berth account credentials`.
+type AccountCredentialsCmd struct{ server.Folder }
+
+// Help is the longer text of `berth account credentials --help`.
+func (c *AccountCredentialsCmd) Help() string {
+	return `Prints the secret access keys that the data folder holds, as the first start and berth account create have written them: for folders that no other program can be run beside, such as that of a container. Keep what it prints where nobody else reads it.`
+}
+
+// Run prints the file.
+func (c *AccountCredentialsCmd) Run() error {
+	text, err := os.ReadFile(c.CredentialsFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds no credentials: they are in the data folder of the server that started first", c.Data)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(text)
+	return err
 }
 
 // newAccount is what CreateAccount of berth's own service takes.

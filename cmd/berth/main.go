@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	_ "golang.org/x/crypto/x509roots/fallback" // certificate authorities, where the system has none: in an image that holds only the program
 )
 
 // CLI is the command line; each command is in a file of its own.
@@ -21,6 +22,8 @@ type CLI struct {
 	Quickstart     QuickstartCmd     `cmd:"" help:"Show the whole story on a server of its own: push, share, pull, refuse."`
 	Account        AccountCmd        `cmd:"" help:"Make and list accounts."`
 	GC             GCCmd             `cmd:"" name:"gc" help:"Look at the collection of garbage, which goes on by itself."`
+	Profile        ProfileCmd        `cmd:"" help:"Capture where the time or the memory of a running server goes."`
+	Health         HealthCmd         `cmd:"" help:"Ask a running server whether it is ready."`
 	Fsck           FsckCmd           `cmd:"" help:"Look whether everything that is kept is whole, beside running servers."`
 	Backup         BackupCmd         `cmd:"" help:"Copy a whole installation, while it serves, to a folder or a bucket."`
 	Restore        RestoreCmd        `cmd:"" help:"Make an installation of a backup."`
@@ -48,15 +51,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	k := kong.Parse(&cli,
-		kong.Name("berth"),
-		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),
-		kong.Configuration(readConfig),
-		spans(),
-		kong.ShortUsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+	k := kong.Parse(&cli, options(ctx)...)
 	if err := k.Run(&cli); err != nil {
 		fmt.Fprintln(os.Stderr, "berth:", err)
 		var with exit
@@ -64,6 +59,19 @@ func main() {
 			os.Exit(with.code)
 		}
 		os.Exit(1)
+	}
+}
+
+// options are how the command line is read.
+func options(ctx context.Context) []kong.Option {
+	return []kong.Option{
+		kong.Name("berth"),
+		kong.Description("A self-hosted container registry that behaves as Amazon ECR does, with IAM that is enforced."),
+		kong.Configuration(readConfig),
+		spans(),
+		kong.ShortUsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
 	}
 }
 

@@ -32,6 +32,8 @@ type DB struct {
 
 	clock atomic.Int64 // the database's time when this process started, microseconds
 
+	measured *measured
+
 	mu     sync.Mutex
 	epochs map[string]*Epoch
 	stop   context.CancelFunc
@@ -48,7 +50,7 @@ const (
 // Open opens the database that dsn names: "sqlite:PATH" (or a bare path), or "postgres://…". It makes a missing SQLite file.
 // It checks that a commit will be durable (WAL, synchronous=FULL on every connection) and fails otherwise.
 func Open(ctx context.Context, dsn string) (*DB, error) {
-	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{})}
+	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{}), measured: newMeasured()}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
@@ -105,17 +107,33 @@ type Tx struct {
 // through AfterCommit; it must not wait for the network or a client: on SQLite it holds up every other write.
 // An error of f undoes the transaction and is returned as it is. A database that is busy, full or away is fault Unavailable.
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
-	if db.writer != nil {
-		return db.writer.do(ctx, f)
+	ctx, span := db.begin(ctx, "sql.write", "")
+	var err error
+	switch {
+	case db.writer != nil:
+		var together int
+		together, err = db.writer.do(ctx, f)
+		span.Number("berth.sql.together", int64(together))
+	case db.dialect == sqlite:
+		err = errors.New("database: it was opened to be read only")
+	default:
+		var again int
+		again, err = db.writePostgres(ctx, f)
+		span.Number("berth.sql.again", int64(again))
 	}
-	if db.dialect == sqlite {
-		return errors.New("database: it was opened to be read only")
-	}
-	return db.writePostgres(ctx, f)
+	end(span, err)
+	return err
 }
 
 // View runs f on one snapshot, for reads that must agree with each other.
 func (db *DB) View(ctx context.Context, f func(tx *Tx) error) error {
+	ctx, span := db.begin(ctx, "sql.view", "")
+	err := db.view(ctx, f)
+	end(span, err)
+	return err
+}
+
+func (db *DB) view(ctx context.Context, f func(tx *Tx) error) error {
 	opts := &stdsql.TxOptions{ReadOnly: true}
 	if db.dialect == postgres {
 		opts.Isolation = stdsql.LevelRepeatableRead
@@ -198,6 +216,13 @@ func Args(args ...any) []any { return args }
 
 // Row runs a query for one row outside a transaction and scans it into dest. No row is ErrNoRows.
 func (db *DB) Row(ctx context.Context, query string, args []any, dest ...any) error {
+	ctx, span := db.begin(ctx, "sql.read", query)
+	err := db.row(ctx, query, args, dest)
+	end(span, err)
+	return err
+}
+
+func (db *DB) row(ctx context.Context, query string, args, dest []any) error {
 	if db.dialect == postgres {
 		return classify(db.pool.QueryRowContext(ctx, query, args...).Scan(dest...))
 	}
@@ -211,6 +236,13 @@ func (db *DB) Row(ctx context.Context, query string, args []any, dest ...any) er
 
 // Rows runs a query outside a transaction and calls scan for each row.
 func (db *DB) Rows(ctx context.Context, query string, args []any, scan func(row Scanner) error) error {
+	ctx, span := db.begin(ctx, "sql.read", query)
+	err := db.rows(ctx, query, args, scan)
+	end(span, err)
+	return err
+}
+
+func (db *DB) rows(ctx context.Context, query string, args []any, scan func(row Scanner) error) error {
 	if db.dialect == postgres {
 		rows, err := db.pool.QueryContext(ctx, query, args...)
 		return each(rows, err, scan)

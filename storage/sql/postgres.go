@@ -16,27 +16,29 @@ import (
 const patience = 15 * time.Second
 
 // writePostgres runs f as a serializable transaction: PostgreSQL then answers as if transactions had run one after the other, which is what f was
-// written for, or says that it must run again.
-func (db *DB) writePostgres(ctx context.Context, f func(tx *Tx) error) error {
+// written for, or says that it must run again. It answers how often it did.
+func (db *DB) writePostgres(ctx context.Context, f func(tx *Tx) error) (again int, err error) {
 	begin := time.Now()
 	for n := 0; ; n++ {
 		after, err := db.tryPostgres(ctx, f)
 		if err == nil {
+			db.measured.commit(1, time.Since(begin))
 			for _, f := range after {
 				f()
 			}
-			return nil
+			return n, nil
 		}
 		if !mustRunAgain(err) {
-			return classify(err)
+			return n, classify(err)
 		}
+		db.measured.again.Inc()
 		if time.Since(begin) > patience {
-			return fault.Wrap(err, fault.Unavailable, "the registry's database is busy; try again")
+			return n, fault.Wrap(err, fault.Unavailable, "the registry's database is busy; try again")
 		}
 		select {
 		case <-time.After(rand.N(2 * time.Millisecond << min(n, 7))):
 		case <-ctx.Done():
-			return ctx.Err()
+			return n, ctx.Err()
 		}
 	}
 }

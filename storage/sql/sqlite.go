@@ -70,7 +70,7 @@ func OpenSnapshot(ctx context.Context, path string) (*DB, error) {
 		pool.Close() //nolint:errcheck // the first error tells
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	db := &DB{dialect: sqlite, pool: pool, epochs: map[string]*Epoch{}, stop: func() {}, done: make(chan struct{})}
+	db := &DB{dialect: sqlite, pool: pool, epochs: map[string]*Epoch{}, stop: func() {}, done: make(chan struct{}), measured: newMeasured()}
 	db.clock.Store(started.UnixMicro())
 	close(db.done)
 	return db, nil
@@ -131,29 +131,31 @@ type write struct {
 	f    func(tx *Tx) error
 	tx   Tx
 	err  error
+	with int // how many writes went out in the same commit
 	done chan struct{}
 }
 
 // batchMost bounds one commit, so that the first write in it does not wait for very many others.
 const batchMost = 256
 
-func (w *writer) do(ctx context.Context, f func(tx *Tx) error) error {
+// do runs a write, and answers with how many others it went out, itself among them.
+func (w *writer) do(ctx context.Context, f func(tx *Tx) error) (together int, err error) {
 	one := &write{ctx: ctx, f: f, done: make(chan struct{})}
 	w.mu.RLock()
 	if w.ended {
 		w.mu.RUnlock()
-		return fault.New(fault.Unavailable, "the registry is shutting down; try again")
+		return 0, fault.New(fault.Unavailable, "the registry is shutting down; try again")
 	}
 	select {
 	case w.queue <- one:
 		w.mu.RUnlock()
 	case <-ctx.Done():
 		w.mu.RUnlock()
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	// From here on the write may happen: the answer must wait for it, whatever becomes of ctx.
 	<-one.done
-	return one.err
+	return one.with, one.err
 }
 
 func (w *writer) close() {
@@ -196,8 +198,11 @@ func (w *writer) run() {
 				break more
 			}
 		}
+		began := time.Now()
 		w.commit(batch)
+		w.db.measured.commit(len(batch), time.Since(began))
 		for i, one := range batch {
+			one.with = len(batch)
 			close(one.done)
 			batch[i] = nil
 		}

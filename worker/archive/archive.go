@@ -20,6 +20,7 @@ func Run(ctx context.Context, g *registry.Registry) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
+			worker.Failed(ctx)
 			slog.Error("a layer could not be moved into or out of the archive's store; it is tried again", "error", err)
 		case moved > 0:
 			slog.Info("layers moved into or out of the archive's store", "layers", moved)

@@ -29,6 +29,7 @@ func previews(ctx context.Context, g *registry.Registry) {
 	for ctx.Err() == nil {
 		ran, err := g.RunLifecyclePreview(ctx)
 		if err != nil && ctx.Err() == nil {
+			worker.Failed(ctx)
 			slog.Error("a preview of a lifecycle policy failed; it is tried again", "error", err)
 		}
 		if !ran {
@@ -42,6 +43,7 @@ func policies(ctx context.Context, g *registry.Registry) {
 		run, err := g.RunLifecycle(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
+			worker.Failed(ctx)
 			slog.Error("a lifecycle policy could not be carried out; it is tried again", "error", err)
 			return
 		case run == nil:

@@ -25,6 +25,7 @@ type Metrics struct {
 	Reclaimable prometheus.Gauge   // bytes that no repository holds and that are not deleted yet
 	Waiting     prometheus.Gauge   // layers that are to be looked at
 	Oldest      prometheus.Gauge   // seconds since the first of them could have been
+	Uploads     prometheus.Gauge   // that have begun and not ended
 	Freed       prometheus.Counter // bytes that this node has deleted
 }
 
@@ -34,9 +35,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_reclaimable_bytes", Help: "Bytes that no repository holds and that are deleted when their time has come."}),
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_queue", Help: "Layers that are looked at when their lease ends."}),
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_oldest_seconds", Help: "For how long the lease of the first of them has been over; 0 if none is."}),
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_uploads_open", Help: "Uploads of layers that have begun and not ended; they go when nobody has touched them for a day."}),
 		prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_gc_freed_bytes_total", Help: "Bytes that this node has deleted because no repository held them."}),
 	}
-	r.MustRegister(m.Reclaimable, m.Waiting, m.Oldest, m.Freed)
+	r.MustRegister(m.Reclaimable, m.Waiting, m.Oldest, m.Uploads, m.Freed)
 	return m
 }
 
@@ -48,8 +50,10 @@ func Run(ctx context.Context, g *registry.Registry, m *Metrics) {
 			began := time.Now()
 			c, err := g.Collect(ctx)
 			all.Layers, all.Objects, all.Bytes = all.Layers+c.Layers, all.Objects+c.Objects, all.Bytes+c.Bytes
+			worker.Alive(ctx)
 			m.Freed.Add(float64(c.Bytes))
 			if err != nil && ctx.Err() == nil {
+				worker.Failed(ctx)
 				slog.Error("garbage could not all be collected; it is tried again", "error", err)
 			}
 			if err != nil || !c.More {
@@ -75,4 +79,5 @@ func (m *Metrics) look(ctx context.Context, g *registry.Registry) {
 	m.Reclaimable.Set(float64(s.Reclaimable))
 	m.Waiting.Set(float64(s.Waiting))
 	m.Oldest.Set(s.Overdue.Seconds())
+	m.Uploads.Set(float64(s.Uploads))
 }

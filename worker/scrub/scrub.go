@@ -44,9 +44,11 @@ func Run(ctx context.Context, g *registry.Registry, m *Metrics, bytesPerSecond i
 	worker.Every(ctx, every, func(ctx context.Context) {
 		for more := true; more && ctx.Err() == nil; {
 			s, err := g.Scrub(ctx, node, limit.WaitN)
+			worker.Alive(ctx)
 			m.Bytes.Add(float64(s.Bytes))
 			m.Suspects.Add(float64(s.Suspects))
 			if err != nil && ctx.Err() == nil {
+				worker.Failed(ctx)
 				slog.Error("the scrub could not read everything; it tries again", "error", err)
 			}
 			if err == nil && (s.More || s.Position > 0) {

@@ -32,6 +32,7 @@ const (
 func Run(ctx context.Context, g *registry.Registry) {
 	worker.Every(ctx, every, func(ctx context.Context) {
 		if err := Sign(ctx, g); err != nil && ctx.Err() == nil {
+			worker.Failed(ctx)
 			slog.Error("images could not be signed; it is tried again", "error", err)
 		}
 	})

@@ -38,6 +38,7 @@ func Run(ctx context.Context, g *registry.Registry) {
 func told(ctx context.Context, what string, removed int64, err error) {
 	switch {
 	case err != nil && ctx.Err() == nil:
+		worker.Failed(ctx)
 		slog.Error("the sweep could not remove everything; it tries again in an hour", "what", what, "removed", removed, "error", err)
 	case removed > 0:
 		slog.Info("swept", "what", what, "removed", removed)
