@@ -18,7 +18,7 @@ test: ## every test, with what it needs installed first; with CI=true a skipped 
 	@# The end-to-end tests drive a built berth with real clients; the race detector sees nothing of that, so it runs on the rest only.
 	@# SQLite itself, which is C translated to Go, is left out: it became twenty times slower and took most of the time of all the tests.
 	@packages=$$(go list ./... | grep -v /test/ | xargs) && go run ./test/report \
-		"-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false -timeout 10m $$packages" "-timeout 10m ./test/..."
+		"-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false -timeout 40m $$packages" "-timeout 40m ./test/..."
 
 soak: ## the laboratory's long version: 70 power cuts over at least 1,000 acknowledged pushes
 	@test/tools test
