@@ -24,8 +24,15 @@ const policy = `{"Version":"2012-10-17","Statement":[
   "Resource":"arn:aws:ecr:*:*:repository/bench*"}]}`
 
 // newBerth starts it as README says, with nothing switched off, and works as an IAM user: every request is decided by a policy.
-func (b *bench) newBerth(t *target) error {
-	berth, err := filepath.Abs(b.berth)
+func (b *bench) newBerth(t *target) error { return b.berthWith(t) }
+
+// berthWith is newBerth with further flags.
+func (b *bench) berthWith(t *target, flags ...string) error {
+	program := b.berth
+	if t.name == "before" {
+		program = b.before
+	}
+	berth, err := filepath.Abs(program)
 	if err != nil {
 		return err
 	}
@@ -35,7 +42,7 @@ func (b *bench) newBerth(t *target) error {
 	data := filepath.Join(t.dir, "data")
 	t.durable = true
 	t.launch = func() (*process, error) {
-		return spawn(t.dir, nil, berth, "serve", "--data", data, "--listen", t.addr, "--regions", region, "--account", "111222333444")
+		return spawn(t.dir, nil, berth, append([]string{"serve", "--data", data, "--listen", t.addr, "--regions", region, "--account", "111222333444"}, flags...)...)
 	}
 	t.settle = func(ctx context.Context) error {
 		root, err := config.LoadDefaultConfig(ctx,

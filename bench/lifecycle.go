@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // evaluation is one use of a lifecycle policy on a repository of one size: how long it took, and the server's highest resident memory meanwhile.
@@ -68,27 +67,18 @@ func prepareLifecycle(ctx context.Context, b *bench, t *target) error {
 			return err
 		}
 	}
-	if err := fill(ctx, b, t, names[0], 1); err != nil {
+	if err := seed(b, t, names[0]); err != nil {
 		return err
 	}
-	t.stop()
-	db, err := sql.Open("sqlite", filepath.Join(t.dir, "data", "berth.db")+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-400000)&_pragma=temp_store(MEMORY)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // of which the temporary table is
-	for _, size := range b.sizes() {
-		fmt.Fprintf(b.say, "  %d images\n", size)
-		if err := multiply(ctx, db, names[0], aged(size), size); err != nil {
-			return err
+	return t.offline(ctx, func(db *sql.DB) error {
+		for _, size := range b.sizes() {
+			fmt.Fprintf(b.say, "  %d images\n", size)
+			if err := multiply(ctx, db, names[0], aged(size), size); err != nil {
+				return err
+			}
 		}
-	}
-	if err := db.Close(); err != nil {
-		return err
-	}
-	_, err = t.restart(ctx, t.ready, 0)
-	return err
+		return nil
+	})
 }
 
 // multiply writes the one image of a repository size times into another.
@@ -109,7 +99,7 @@ func multiply(ctx context.Context, db *sql.DB, from, into string, size int) erro
 	}{
 		{`CREATE TEMPORARY TABLE made AS WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < $1)
 			SELECT n, 'sha256:' || lower(hex(randomblob(32))) AS digest FROM n`, []any{size}},
-		{`INSERT INTO layer SELECT $1, digest, blob_id, size, pushed_at, upload FROM layer WHERE repository_id = $2`, []any{id, source}},
+		{`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload, lease_until) SELECT $1, digest, blob_id, size, pushed_at, upload, 0 FROM layer WHERE repository_id = $2`, []any{id, source}},
 		{`INSERT INTO manifest (repository_id, digest, media_type, artifact_media_type, artifact_type, annotations, subject, image_size, body, body_size, pushed_at, last_pull, tagged)
 			SELECT $1, made.digest, m.media_type, m.artifact_media_type, m.artifact_type, m.annotations, m.subject, m.image_size, m.body, m.body_size, $2 - ($3 - n) * 60000000, 0, n % 1000 <> 999
 			FROM made, manifest m WHERE m.repository_id = $4 ORDER BY n`, []any{id, latest, size, source}},

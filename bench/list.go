@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"database/sql"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -36,14 +36,27 @@ func prepareLists(ctx context.Context, b *bench, t *target) error {
 		_, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
 		return err
 	}
+	if err := create("bench-list"); err != nil {
+		return err
+	}
+	if err := seed(b, t, "bench-list"); err != nil {
+		return err
+	}
 	for _, length := range lengths {
 		if err := create(listed(length)); err != nil {
 			return err
 		}
-		fmt.Fprintf(b.say, "  %d images\n", length)
-		if err := fill(ctx, b, t, listed(length), length); err != nil {
-			return err
+	}
+	err := t.offline(ctx, func(db *sql.DB) error {
+		for _, length := range lengths {
+			if err := grow(ctx, db, growth{from: "bench-list", into: listed(length), images: length}); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	var n atomic.Int64
 	return each(16, func(int) error {
@@ -59,8 +72,8 @@ func prepareLists(ctx context.Context, b *bench, t *target) error {
 	})
 }
 
-// fill pushes images that share a layer.
-func fill(ctx context.Context, b *bench, t *target, repository string, length int) error {
+// seed pushes the image that is copied.
+func seed(b *bench, t *target, repository string) error {
 	p, err := dial(t)
 	if err != nil {
 		return err
@@ -73,18 +86,7 @@ func fill(ctx context.Context, b *bench, t *target, repository string, length in
 			return err
 		}
 	}
-	var n atomic.Int64
-	_, err = pushing(ctx, t, 32, time.Now().Add(time.Hour), func(p *pusher) error {
-		i := int(n.Add(1)) - 1
-		if i >= length {
-			return errAll
-		}
-		return p.manifest(repository, fmt.Sprintf("t%06d", i), manifest(config, []blob{layer}, fmt.Sprint(i)))
-	})
-	if errors.Is(err, errAll) {
-		err = nil
-	}
-	return err
+	return p.manifest(repository, "first", manifest(config, []blob{layer}, "0"))
 }
 
 // listRound walks every list.

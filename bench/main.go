@@ -1,4 +1,4 @@
-// Command bench measures berth beside its peers: distribution, zot where a binary is on PATH, and nginx serving the same bytes as files,
+// Command bench measures berth beside its peers: distribution (as it is, and with passwords), zot and olareg where a binary is on PATH, and nginx serving the same bytes as files,
 // which is the limit for pulls as "floor" (receive, hash, write, fsync and nothing else) is for pushes.
 //
 //	go run ./bench                                     every scenario, every target that is here
@@ -31,12 +31,13 @@ func main() {
 		exit(serveFloor(os.Args[2], os.Args[3]))
 	}
 	var o options
-	flag.StringVar(&o.targets, "targets", "berth,distribution,zot,nginx,floor", "what to measure, of these; zot only where it is on PATH")
+	flag.StringVar(&o.targets, "targets", "berth,distribution,distribution-auth,zot,olareg,nginx,floor", "what to measure, of these; zot and olareg only where they are on PATH")
 	flag.StringVar(&o.scenarios, "scenarios", "all", "which scenarios: "+strings.Join(scenarioNames(), ", "))
 	flag.Float64Var(&o.seconds, "seconds", 3, "length of one round")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each target in each scenario")
 	flag.StringVar(&o.dir, "dir", "", "folder for the targets' data, on the file system to be measured (default: a new one beside bin, removed at the end)")
 	flag.StringVar(&o.berth, "berth", "bin/berth", "the berth to measure")
+	flag.StringVar(&o.before, "before", "", "another berth, measured beside it as \"before\": the effect of a change, in one run")
 	flag.BoolVar(&o.json, "json", false, "print the results as JSON")
 	flag.IntVar(&o.many, "many", 100_000, "images of the scenarios with many tags")
 	flag.Parse()
@@ -52,10 +53,10 @@ func exit(err error) {
 }
 
 type options struct {
-	targets, scenarios, dir, berth string
-	seconds                        float64
-	rounds, many                   int
-	json                           bool
+	targets, scenarios, dir, berth, before string
+	seconds                                float64
+	rounds, many                           int
+	json                                   bool
 }
 
 func run(ctx context.Context, o options) error {
@@ -75,10 +76,17 @@ func run(ctx context.Context, o options) error {
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return err
 	}
+	if err := teach(); err != nil {
+		return err
+	}
 	b := &bench{options: o, corpus: newCorpus(), say: os.Stderr}
 	defer b.stop()
-	for _, name := range strings.Split(o.targets, ",") {
-		t, err := b.newTarget(name)
+	names := strings.Split(o.targets, ",")
+	if o.before != "" {
+		names = append(names, "before")
+	}
+	for _, name := range names {
+		t, err := b.newTarget(name, name)
 		if err != nil {
 			return err
 		}
@@ -98,7 +106,7 @@ func run(ctx context.Context, o options) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		for _, earlier := range results {
-			if earlier.Scenario == s.goal.as {
+			if slices.ContainsFunc(s.goals, func(g goal) bool { return g.as == earlier.Scenario }) {
 				r.reference = earlier
 			}
 		}
@@ -131,10 +139,22 @@ func (b *bench) stop() {
 
 // measure runs a scenario on every target that can take part in it, in rounds.
 func (b *bench) measure(ctx context.Context, s scenario) (*result, error) {
-	r := &result{Scenario: s.name, Title: s.title, Unit: s.unit, Goal: s.goal}
+	r := &result{Scenario: s.name, Title: s.title, Unit: s.unit, goals: s.goals, At: time.Now().UTC().Format(time.DateTime)}
 	for _, t := range b.targets {
-		if !slices.Contains(s.targets, t.name) {
+		if kind := strings.Replace(t.name, "before", "berth", 1); !slices.Contains(s.targets, kind) {
 			continue
+		}
+		if s.fresh {
+			fresh, err := b.newTarget(t.name, t.name+"-"+s.name)
+			if err != nil {
+				return nil, err
+			}
+			defer os.RemoveAll(fresh.dir)
+			defer fresh.stop()
+			if err := fresh.start(ctx); err != nil {
+				return nil, fmt.Errorf("%s: %w", t.name, err)
+			}
+			t = fresh
 		}
 		if s.prepare != nil {
 			fmt.Fprintf(b.say, "%s: preparing %s\n", s.name, t.name)
@@ -142,7 +162,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (*result, error) {
 				return nil, fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
-		r.Targets = append(r.Targets, &measured{Target: t.name, Durable: t.durable, target: t})
+		r.Targets = append(r.Targets, &measured{Target: t.name, Durable: t.durable, Careless: t.careless, target: t})
 	}
 	for round := range b.rounds {
 		for _, m := range r.Targets {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +23,11 @@ type process struct {
 
 // spawn starts a server in dir, with its output in dir/log. It ends with this process, however that ends.
 func spawn(dir string, env []string, program string, args ...string) (*process, error) {
+	return spawnAs(dir, nil, env, program, args...)
+}
+
+// spawnAs is spawn for a server that runs as another user.
+func spawnAs(dir string, as *syscall.Credential, env []string, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(program, args...), log: filepath.Join(dir, "log"), done: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -29,7 +36,7 @@ func spawn(dir string, env []string, program string, args ...string) (*process, 
 	defer log.Close()
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
 	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: as}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -47,6 +54,28 @@ func (p *process) stop() {
 	case <-time.After(20 * time.Second):
 		p.cmd.Process.Kill() //nolint:errcheck // it may have ended just now
 		<-p.done
+	}
+}
+
+// wait asks until the server works, at most a minute; it is stopped when it does not.
+func (p *process) wait(ctx context.Context, ask func() error) error {
+	for start := time.Now(); ; {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended: %s", p.cmd.Path, p.lastWords())
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+			if time.Since(start) < time.Minute {
+				continue
+			}
+		}
+		p.stop()
+		return fmt.Errorf("%s does not work: %w: %s", p.cmd.Path, err, p.lastWords())
 	}
 }
 

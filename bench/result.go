@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 type measured struct {
 	Target    string
 	Durable   bool
+	Careless  bool      `json:",omitempty"` // see target
 	Rates     []float64 `json:",omitempty"` // operations a second
 	CPU       []float64 `json:",omitempty"` // the server's CPU milliseconds an operation
 	Generator []float64 `json:",omitempty"` // the generator's own
@@ -18,14 +20,18 @@ type measured struct {
 	Curve     []point   `json:",omitempty"` // of lists
 	// Evaluations are of lifecycle policies.
 	Evaluations []evaluation `json:",omitempty"`
+	Latencies   []latencies  `json:",omitempty"` // of pulls, without and with garbage being collected
+	Costs       []cost       `json:",omitempty"` // of each operation, in a small and in a large registry
+	Nodes       []nodes      `json:",omitempty"` // what some nodes did
 	target      *target
 }
 
 // result is one row of the table.
 type result struct {
 	Scenario, Title, Unit string
-	Goal                  goal `json:"-"`
 	Targets               []*measured
+	At                    string // when it was measured
+	goals                 []goal
 	reference             *result // the scenario that the goal names
 }
 
@@ -42,18 +48,20 @@ type peers int
 
 const (
 	bestPeer    peers = iota // the better of the other registries
-	durablePeer              // the better of those that are durable; without one of them, of all
+	durablePeer              // the better of those that are durable; without one of them, of those that sync at least the bytes
 	nginx
 )
 
 // goal is what berth is to reach: a ratio to its peers, or a limit.
 type goal struct {
+	name    string // of the figure with a limit, when the unit of the scenario does not say it
 	figure  figure
 	against peers
 	as      string  // not against peers, but against berth itself in the scenario of this name
 	atMost  float64 // ratio; less is better
 	atLeast float64 // ratio; more is better
 	limit   float64 // absolute, at most
+	least   float64 // absolute, at least
 }
 
 // print writes the row: each target's medians, and berth's ratio to each of them.
@@ -69,7 +77,13 @@ func (r *result) print(w io.Writer) {
 			m.printEvaluations(w)
 			continue
 		}
-		line := fmt.Sprintf("  %-13s", m.Target)
+		if len(m.Latencies)+len(m.Costs)+len(m.Nodes) > 0 {
+			m.printLatencies(w)
+			m.printCosts(w)
+			m.printNodes(w)
+			continue
+		}
+		line := fmt.Sprintf("  %-17s", m.Target)
 		if len(m.Rates) > 0 {
 			line += fmt.Sprintf("%11.1f %s/s %9.4f CPU ms each", median(m.Rates), r.Unit, median(m.CPU))
 			line += fmt.Sprintf("  (rounds %s; generator %.4f ms)", spread(m.Rates), median(m.Generator))
@@ -83,43 +97,53 @@ func (r *result) print(w io.Writer) {
 		if len(m.Seconds) > 0 {
 			line += fmt.Sprintf("%11.3f %s", median(m.Seconds), r.Unit)
 		}
-		if !m.Durable && len(m.Rates) > 0 && m.Target != "nginx" {
+		if m.Careless {
+			line += "  never syncs"
+		} else if !m.Durable && len(m.Rates) > 0 && m.Target != "nginx" {
 			line += "  not durable"
 		}
 		fmt.Fprintln(w, line)
 	}
-	if verdict := r.verdict(); verdict != "" {
+	for _, verdict := range r.verdicts() {
 		fmt.Fprintf(w, "  %s\n", verdict)
 	}
 }
 
-// verdict compares berth with the goal; "" when there is nothing to compare.
-func (r *result) verdict() string {
+// verdicts compares berth with the goals, as far as there is something to compare it with.
+func (r *result) verdicts() []string {
 	berth := r.of("berth")
 	if berth == nil {
-		return ""
+		return nil
 	}
-	own := median(r.Goal.figure(berth))
-	if r.Goal.limit > 0 {
-		return fmt.Sprintf("%s: %.3g %s, at most %.3g wanted", met(own <= r.Goal.limit), own, r.Unit, r.Goal.limit)
+	var all []string
+	for _, g := range r.goals {
+		if v := r.verdict(g, berth); v != "" {
+			all = append(all, v)
+		}
 	}
-	peer := r.peer()
+	return all
+}
+
+func (r *result) verdict(g goal, berth *measured) string {
+	own := median(g.figure(berth))
+	if g.limit > 0 {
+		return fmt.Sprintf("%s: %.3g %s, at most %.3g wanted", met(own <= g.limit), own, cmp.Or(g.name, r.Unit), g.limit)
+	}
+	if g.least > 0 {
+		return fmt.Sprintf("%s: %.3g %s, at least %.3g wanted", met(own >= g.least), own, cmp.Or(g.name, r.Unit), g.least)
+	}
+	peer := r.peer(g)
 	if peer == nil {
 		return ""
 	}
-	if r.Goal.as != "" {
-		ratio := own / median(r.Goal.figure(peer))
-		return fmt.Sprintf("%s: %.2f of its own CPU time in %s, at most %.2f wanted", met(ratio <= r.Goal.atMost), ratio, r.Goal.as, r.Goal.atMost)
+	ratio := own / median(g.figure(peer))
+	if g.as != "" {
+		return fmt.Sprintf("%s: %.2f of its own CPU time in %s, at most %.2f wanted", met(ratio <= g.atMost), ratio, g.as, g.atMost)
 	}
-	ratio := own / median(r.Goal.figure(peer))
-	name := "the rate"
-	if len(peer.CPU) > 0 && r.Goal.atMost > 0 {
-		name = "the CPU time"
+	if g.atMost > 0 {
+		return fmt.Sprintf("%s: %.2f of the CPU time of %s, at most %.2f wanted", met(ratio <= g.atMost), ratio, peer.Target, g.atMost)
 	}
-	if r.Goal.atMost > 0 {
-		return fmt.Sprintf("%s: %.2f of %s of %s, at most %.2f wanted", met(ratio <= r.Goal.atMost), ratio, name, peer.Target, r.Goal.atMost)
-	}
-	return fmt.Sprintf("%s: %.2f times %s of %s, at least %.2f wanted", met(ratio >= r.Goal.atLeast), ratio, name, peer.Target, r.Goal.atLeast)
+	return fmt.Sprintf("%s: %.2f times the rate of %s, at least %.2f wanted", met(ratio >= g.atLeast), ratio, peer.Target, g.atLeast)
 }
 
 func met(ok bool) string {
@@ -130,28 +154,31 @@ func met(ok bool) string {
 }
 
 // peer is whom the goal measures berth against, of those that were there.
-func (r *result) peer() *measured {
-	if r.Goal.as != "" {
+func (r *result) peer(g goal) *measured {
+	if g.as != "" {
 		if r.reference == nil {
 			return nil
 		}
 		return r.reference.of("berth")
 	}
-	if r.Goal.against == nginx {
+	if g.against == nginx {
 		return r.of("nginx")
 	}
 	candidates := slices.DeleteFunc(slices.Clone(r.Targets), func(m *measured) bool {
-		return m.Target == "berth" || !slices.Contains(registries, m.Target)
+		return m.Target == "berth" || !slices.Contains(registries, m.Target) || len(g.figure(m)) == 0
 	})
-	if durable := slices.DeleteFunc(slices.Clone(candidates), func(m *measured) bool { return !m.Durable }); r.Goal.against == durablePeer && len(durable) > 0 {
-		candidates = durable
+	if g.against == durablePeer {
+		candidates = slices.DeleteFunc(candidates, func(m *measured) bool { return m.Careless })
+		if durable := slices.DeleteFunc(slices.Clone(candidates), func(m *measured) bool { return !m.Durable }); len(durable) > 0 {
+			candidates = durable
+		}
 	}
 	if len(candidates) == 0 {
 		return nil
 	}
 	better := func(a, b *measured) int {
-		x, y := median(r.Goal.figure(a)), median(r.Goal.figure(b))
-		if r.Goal.atLeast > 0 {
+		x, y := median(g.figure(a)), median(g.figure(b))
+		if g.atLeast > 0 {
 			x, y = y, x
 		}
 		switch {

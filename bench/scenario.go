@@ -17,12 +17,13 @@ type scenario struct {
 	targets []string // who can take part
 	prepare func(context.Context, *bench, *target) error
 	round   func(context.Context, *bench, *measured) error
-	goal    goal
+	goals   []goal
+	fresh   bool // on an installation of its own
 	once    bool // one round says all
 }
 
 var (
-	registries = []string{"berth", "distribution", "zot"}
+	registries = []string{"berth", "distribution", "zot", "olareg", "distribution-auth"}
 	pushers    = append(slices.Clone(registries), "floor")
 	pullers    = append(slices.Clone(registries), "nginx")
 )
@@ -32,19 +33,19 @@ func scenarios() []scenario {
 		{
 			name: "push-image", title: "push an image (config, 5 layers of 2 MiB, manifest), 4 clients", unit: "images", targets: pushers,
 			round: pushRound(4, func(b *bench, p *pusher) error { return p.image(small, b.corpus.image(5)) }),
-			goal:  goal{figure: cpuFigure, against: durablePeer, atMost: 0.5},
+			goals: []goal{{figure: cpuFigure, against: durablePeer, atMost: 0.5}},
 		},
 		{
 			name: "pull-image", title: "pull an image (config, 5 layers of 2 MiB, manifest), 4 clients", unit: "images", targets: pullers, prepare: prepareImages,
 			round: pullRound(4, func(t *target, n int) []request { return t.pull(small, t.images[n%len(t.images)]) }),
-			goal:  goal{figure: cpuFigure, against: nginx, atMost: 1.15},
+			goals: []goal{{figure: cpuFigure, against: nginx, atMost: 1.15}},
 		},
 		{
 			name: "manifest-get", title: "GET a manifest by tag, 50 tags, 8 clients", unit: "requests", targets: pullers, prepare: prepareImages,
 			round: pullRound(8, func(t *target, n int) []request {
 				return []request{t.get(small + "/manifests/" + t.images[n%len(t.images)].tag)}
 			}),
-			goal: goal{figure: rateFigure, against: bestPeer, atLeast: 2},
+			goals: []goal{{figure: rateFigure, against: bestPeer, atLeast: 1}, {name: "CPU ms a request (olareg, without sign-in or IAM, took 0.058)", figure: cpuFigure, limit: 0.058}},
 		},
 		{
 			// zot is left out: a repository of that many tags takes it longer to make than the rest of the run.
@@ -53,50 +54,52 @@ func scenarios() []scenario {
 			round: pullRound(8, func(t *target, n int) []request {
 				return []request{t.get(fmt.Sprintf("%s/manifests/t%d", many, n*7919%t.tags))}
 			}),
-			goal: goal{figure: cpuFigure, as: "manifest-get", atMost: 1.15}, // CPU: the two are measured minutes apart
+			goals: []goal{{figure: cpuFigure, as: "manifest-get", atMost: 1.15}}, // CPU: the two are measured minutes apart
 		},
 		{
 			name: "blob-get", title: "GET a blob of 1 KiB, 8 clients", unit: "requests", targets: pullers, prepare: prepareSmalls,
 			round: pullRound(8, func(t *target, n int) []request {
 				return []request{t.get(small + "/blobs/" + t.smalls[n%len(t.smalls)].digest)}
 			}),
-			goal: goal{figure: rateFigure, against: bestPeer, atLeast: 2},
+			goals: []goal{{figure: rateFigure, against: bestPeer, atLeast: 2}},
 		},
 		{
 			name: "blob-push", title: "push a blob of 1 KiB, 8 clients", unit: "blobs", targets: pushers,
 			round: pushRound(8, func(b *bench, p *pusher) error { return p.monolithic(small, b.corpus.blob(smallSize)) }),
-			goal:  goal{figure: rateFigure, against: bestPeer, atLeast: 2},
+			goals: []goal{{figure: rateFigure, against: durablePeer, atLeast: 3}},
 		},
+		smallPush(),
 		{
 			name: "large-out", title: "GET a blob of 100 MiB, 1 client", unit: "blobs", targets: pullers, prepare: prepareLarge,
 			round: pullRound(1, func(t *target, _ int) []request { return []request{t.get(small + "/blobs/" + t.large.digest)} }),
-			goal:  goal{figure: rateFigure, against: nginx, atLeast: 0.95},
+			goals: []goal{{figure: rateFigure, against: nginx, atLeast: 0.95}},
 		},
 		{
 			name: "large-in", title: "push a blob of 100 MiB, 1 client", unit: "blobs", targets: pushers,
 			round: pushRound(1, func(b *bench, p *pusher) error { return p.stream(small, b.corpus.blob(largeSize)) }),
-			goal:  goal{figure: rateFigure, against: durablePeer, atLeast: 1.2},
+			goals: []goal{{figure: rateFigure, against: durablePeer, atLeast: 1.2}},
 		},
 		{
 			name: "memory", title: "resident memory, 64 clients pushing and pulling images", unit: "MB", targets: registries, prepare: prepareImages,
-			round: memoryRound(64), goal: goal{figure: peakFigure, limit: 150}, once: true,
+			round: memoryRound(64), goals: []goal{{figure: peakFigure, limit: 150}}, once: true,
 		},
 		{
 			name: "memory-idle", title: "resident memory after a start, idle", unit: "MB", targets: registries,
-			round: idleRound, goal: goal{figure: peakFigure, limit: 40}, once: true,
+			round: idleRound, goals: []goal{{figure: peakFigure, limit: 40}}, once: true,
 		},
 		{
 			name: "listing", title: "pages of 100 in lists of 1,000, 10,000 and 100,000, from the first to the last", unit: "times the cost of the first page",
-			targets: []string{"berth"}, prepare: prepareLists, round: listRound, goal: goal{figure: flatFigure, limit: 1.5}, once: true,
+			targets: []string{"berth"}, prepare: prepareLists, round: listRound, goals: []goal{{figure: flatFigure, limit: 1.5}}, once: true,
 		},
 		{
 			name: "lifecycle", title: "a lifecycle policy of 50 rules on 10,000, 100,000 and 1,000,000 images", unit: "times the time for an image in the smallest repository",
-			targets: []string{"berth"}, prepare: prepareLifecycle, round: lifecycleRound, goal: goal{figure: linearFigure, limit: 1.5}, once: true,
+			targets: []string{"berth"}, prepare: prepareLifecycle, round: lifecycleRound, goals: []goal{{figure: linearFigure, limit: 1.5}}, once: true,
 		},
 		{
 			name: "start", title: "start to first answer, 100,000 images", unit: "s", targets: []string{"berth", "distribution"}, prepare: prepareMany,
-			round: startRound, goal: goal{figure: secondsFigure, limit: 1},
+			round: startRound, goals: []goal{{figure: secondsFigure, limit: 1}},
 		},
+		tagsPage(), collecting(), atScale(), twoNodes(),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -22,15 +23,16 @@ const (
 
 // target is a server that is measured.
 type target struct {
-	name    string
-	durable bool   // an acknowledged push survives a power cut
-	addr    string // 127.0.0.1:port
-	base    string // path before the name of a repository
-	auth    string // the header line that signs in, or ""
-	dir     string // its data and log
-	process *process
-	launch  func() (*process, error)
-	settle  func(ctx context.Context) error // after the first start: accounts, repositories
+	name     string
+	durable  bool   // an acknowledged push survives a power cut
+	careless bool   // it asks nothing of the disk before it answers a push: no measure for one that does
+	addr     string // 127.0.0.1:port
+	base     string // path before the name of a repository
+	auth     string // the header line that signs in, or ""
+	dir      string // its data and log
+	process  *process
+	launch   func() (*process, error)
+	settle   func(ctx context.Context) error // after the first start: accounts, repositories
 	// store puts an object where GET path finds it, without pushing; nil for a registry.
 	store func(path string, parts ...[]byte) error
 	ready string // path that answers once it works
@@ -42,9 +44,9 @@ type target struct {
 	root   aws.Config // of berth: calls of its root user
 }
 
-// newTarget makes the target of that name, with a fresh folder; nil when its program is not here.
-func (b *bench) newTarget(name string) (*target, error) {
-	t := &target{name: name, base: "/v2/", ready: "/v2/", dir: filepath.Join(b.dir, name)}
+// newTarget makes the target of that name, with a fresh folder of this name; nil when its program is not here.
+func (b *bench) newTarget(name, folder string) (*target, error) {
+	t := &target{name: name, base: "/v2/", ready: "/v2/", dir: filepath.Join(b.dir, folder)}
 	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -54,7 +56,7 @@ func (b *bench) newTarget(name string) (*target, error) {
 	}
 	t.addr = fmt.Sprintf("127.0.0.1:%d", port)
 	make, ok := map[string]func(*target) error{
-		"berth": b.newBerth, "distribution": newDistribution, "zot": newZot, "nginx": newNginx, "floor": newFloor,
+		"berth": b.newBerth, "before": b.newBerth, "distribution": newDistribution, "distribution-auth": newDistributionAuth, "zot": newZot, "olareg": newOlareg, "nginx": newNginx, "floor": newFloor,
 	}[name]
 	if !ok {
 		return nil, fmt.Errorf("no target is called %q", name)
@@ -135,7 +137,19 @@ func program(name string) (string, error) {
 	return exec.LookPath(name)
 }
 
-func newDistribution(t *target) error {
+func newDistribution(t *target) error { return distribution(t, "") }
+
+// newDistributionAuth is distribution with the one kind of sign-in that it has by itself: a file of passwords, hashed at the least cost that htpasswd takes for its default.
+func newDistributionAuth(t *target) error {
+	file := filepath.Join(t.dir, "htpasswd")
+	if err := os.WriteFile(file, []byte("bench:$2y$05$abcdefghijklmnopqrstuu9v.wgSpAQwnM0MaCtd.77WoEHF.lu62\n"), 0o644); err != nil {
+		return err
+	}
+	t.auth = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("bench:bench")) + "\r\n"
+	return distribution(t, "auth: {htpasswd: {realm: bench, path: "+file+"}}\n")
+}
+
+func distribution(t *target, auth string) error {
 	registry, err := program("registry")
 	if err != nil {
 		return err
@@ -148,7 +162,7 @@ storage:
   delete: {enabled: true}
   filesystem: {rootdirectory: %s/data}
 http: {addr: %s}
-`, t.dir, t.addr), 0o644)
+%s`, t.dir, t.addr, auth), 0o644)
 	t.launch = func() (*process, error) {
 		return spawn(t.dir, []string{"OTEL_TRACES_EXPORTER=none"}, registry, "serve", config)
 	}
@@ -171,6 +185,23 @@ func newZot(t *target) error {
 	t.durable = true
 	t.launch = func() (*process, error) { return spawn(t.dir, nil, zot, "serve", config) }
 	return err
+}
+
+// newOlareg is olareg with its files; it never syncs one.
+func newOlareg(t *target) error {
+	olareg, err := program("olareg")
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(t.addr)
+	if err != nil {
+		return err
+	}
+	t.careless = true
+	t.launch = func() (*process, error) {
+		return spawn(t.dir, nil, olareg, "serve", "--verbosity", "error", "--addr", host, "--port", port, "--dir", filepath.Join(t.dir, "data"))
+	}
+	return nil
 }
 
 // newNginx serves files that lie where a registry's paths lead.

@@ -24,6 +24,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
+	steadyPlans()
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
 	w, err := stdsql.Open("sqlite", dsn)
 	if err != nil {
