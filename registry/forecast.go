@@ -99,8 +99,10 @@ func (r *Repo) Forecast(ctx context.Context, text string, at time.Time, after st
 		w.begin = &agedImage{digest: page.Digest, Image: lifecycle.Image{Pushed: sql.Time(page.Pushed)}}
 		if page.Counts != nil {
 			e.run, e.after = p.Resume(at, page.Counts), w.begin
+			if e.ahead != nil {
+				e.ahead.resume(page.Gone)
+			}
 		}
-		w.again = page.Counts == nil
 	}
 	w.align()
 	if err := e.all(ctx, func(some []ruled) error { return w.add(ctx, some) }); err != nil && !errors.Is(err, errEnough) {
@@ -123,6 +125,8 @@ type forecastPage struct {
 	Digest   oci.Digest
 	// Counts are the evaluation's; without them it has to be done again from the newest image on.
 	Counts []int `json:",omitempty"`
+	// Gone is what goes on from ahead, beside the counts.
+	Gone []byte `json:",omitempty"`
 }
 
 func hashOf(policy string) string {
@@ -161,7 +165,6 @@ type forecaster struct {
 	f     *Forecast
 	page  forecastPage
 	later bool       // not the first page
-	again bool       // each page has to begin with the newest image
 	begin *agedImage // of the page: the image before it
 	limit int
 	last  *agedImage // of the page, once it is full
@@ -193,8 +196,11 @@ func (w *forecaster) add(ctx context.Context, some []ruled) error {
 		if w.f.List = append(w.f.List, shown(s)); len(w.f.List) < w.limit {
 			continue
 		}
-		if w.last = &s.agedImage; i == len(some)-1 {
-			w.page.Counts = w.run.Counts()
+		w.last, w.page.Counts, w.page.Gone = &s.agedImage, nil, nil
+		if i == len(some)-1 {
+			if err := w.goOn(ctx); err != nil {
+				return err
+			}
 		}
 		if w.later {
 			return errEnough
@@ -216,6 +222,23 @@ func (w *forecaster) add(ctx context.Context, some []ruled) error {
 	})
 }
 
+// goOn notes for the next page what is known at the end of this one, with which the evaluation ends too.
+func (w *forecaster) goOn(ctx context.Context) error {
+	known := true
+	if w.ahead != nil {
+		var err error
+		if w.page.Gone, known, err = w.ahead.carry(ctx, w.evaluation, w.last); err != nil {
+			return err
+		}
+	}
+	if known {
+		w.page.Counts = w.run.Counts()
+	} else {
+		w.page.Gone = nil
+	}
+	return nil
+}
+
 // next is the cursor of the page after this one; empty if there is none.
 func (w *forecaster) next(ctx context.Context) (string, error) {
 	if w.last == nil {
@@ -230,9 +253,6 @@ func (w *forecaster) next(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.page.Policy, w.page.Pushed, w.page.Digest = hashOf(w.page.Policy), sql.Micros(w.last.Pushed), w.last.digest
-	if w.again || w.ahead != nil && w.ahead.freed { // the next page has to know which indexes are gone by then
-		w.page.Counts = nil
-	}
 	text, err := json.Marshal(&w.page)
 	return string(text), err
 }

@@ -1,6 +1,10 @@
 package registry
 
 import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/berth-registry/berth/lang/lifecycle"
@@ -8,15 +12,56 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// goneMost bounds the indexes that a forecast remembers. What more of them have is taken to stay.
-const goneMost = 200_000
+const (
+	// goneMost bounds the indexes that a forecast remembers. What more of them have is taken to stay.
+	goneMost = 200_000
+	// carryMost bounds those of them that a cursor, which is short, carries to the page after it: a page has to begin with the newest image only when more indexes than these
+	// expire on earlier pages while parts of theirs that have names are on later ones.
+	carryMost = 18
+	// goneBytes is what a cursor needs for one.
+	goneBytes = 32 + 8
+)
 
 // ahead follows what the runs between now and a later time do to an image, each an hour after the other: a tagged part of an index goes after the index, and what was
 // archived may expire from the archive. An index is never older than its parts, and so it is met before them.
 type ahead struct {
 	gone map[oci.Digest]time.Time // the indexes that expire, and when
-	// freed says that an image goes because an index went before.
-	freed bool
+}
+
+// carry are the indexes that are gone and have parts with names after an image, for the evaluation that goes on there: each as the bytes of its digest and the moment in
+// microseconds. known is false if there are too many.
+func (a *ahead) carry(ctx context.Context, e *evaluation, after *agedImage) (some []byte, known bool, err error) {
+	known = true
+	err = e.g.db.View(ctx, func(tx *sql.Tx) error {
+		for d, when := range a.gone {
+			var matters bool
+			err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest_ref f JOIN manifest c ON c.repository_id = $1 AND c.digest = f.child JOIN tag t ON t.repository_id = $1 AND t.digest = c.digest
+				WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest' AND (c.pushed_at, c.digest) < ($3, $4))`,
+				sql.Args(e.ID, d, sql.Micros(after.Pushed), after.digest), &matters)
+			if err != nil {
+				return err
+			}
+			if !matters {
+				continue
+			}
+			if known = len(some) < carryMost*goneBytes; !known {
+				return nil
+			}
+			if some, err = hex.AppendDecode(some, []byte(d.Hex())); err != nil {
+				return fmt.Errorf("index %s: %w", d, err)
+			}
+			some = binary.BigEndian.AppendUint64(some, uint64(sql.Micros(when)))
+		}
+		return nil
+	})
+	return some, known, err
+}
+
+// resume knows again what carry gave.
+func (a *ahead) resume(some []byte) {
+	for ; len(some) >= goneBytes; some = some[goneBytes:] {
+		a.gone[oci.Digest("sha256:"+hex.EncodeToString(some[:32]))] = sql.Time(int64(binary.BigEndian.Uint64(some[32:])))
+	}
 }
 
 // look goes on where the first verdict on an image has led.
@@ -30,7 +75,6 @@ func (a *ahead) look(tx *sql.Tx, e *evaluation, g guard, s *ruled) error {
 		if s.kept, err = e.ownProtection(tx, g, &s.agedImage); err != nil {
 			return err
 		}
-		a.freed = true
 		if free.After(when) {
 			when = free
 		}

@@ -33,6 +33,9 @@ func (w *world) forecast(r *registry.Repo, text string, at time.Time, limit int)
 		if after = next; next == "" {
 			return first, list
 		}
+		if !strings.Contains(next, `"Counts"`) { // with them it goes on where this page ends
+			w.Errorf("the page after this one begins with the newest image: %s", next)
+		}
 	}
 }
 

@@ -93,6 +93,12 @@ type Limits struct {
 	Templates int
 	// Exclusions is how many principals an account may exclude from pull times in a region; 0 is 100 (API-77).
 	Exclusions int
+	// LayerBytes is how large a layer may be; 0 is ECR's 52,000 MiB, and so is more.
+	LayerBytes int64
+	// LayerParts is of how many parts UploadLayerPart may make a layer; 0 is 4,200.
+	LayerParts int64
+	// PartBytes is how large one of these may be; 0 is 20 MiB, and so is more, less than 5 MiB is that (API-61).
+	PartBytes int64
 }
 
 func (l Limits) orDefault() Limits {
@@ -117,6 +123,16 @@ func (l Limits) orDefault() Limits {
 	if l.Exclusions == 0 {
 		l.Exclusions = 100
 	}
+	if l.LayerBytes == 0 || l.LayerBytes > layerMost {
+		l.LayerBytes = layerMost
+	}
+	if l.LayerParts == 0 {
+		l.LayerParts = partsMost
+	}
+	if l.PartBytes == 0 || l.PartBytes > partMost {
+		l.PartBytes = partMost
+	}
+	l.PartBytes = max(l.PartBytes, partLeast)
 	return l
 }
 

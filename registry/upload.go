@@ -21,6 +21,7 @@ const (
 	partsMost      = 4200         // API-79
 	partLeast      = 5 << 20      // bytes of every part but the last, API-61
 	partMost       = 20 << 20     // bytes, API-61
+	partAsked      = 10 << 20     // bytes, API-60
 	uploadLifetime = 24 * time.Hour
 )
 
@@ -36,6 +37,9 @@ type uploadRow struct {
 	parts, shortParts, lastPart int64
 	version                     int64
 }
+
+// PartBytes is how many bytes a client shall send in each part of an upload: what ECR asks for, unless less is taken here (API-60).
+func (r *Repo) PartBytes() int64 { return min(partAsked, r.g.limits.PartBytes) }
 
 // StartUpload begins an upload. The fault is LimitExceeded when the caller has very many open (H29).
 func (r *Repo) StartUpload(ctx context.Context) (Upload, error) {
@@ -111,11 +115,11 @@ func notNext(first, next int64) error {
 
 // fill gives in to the blob store, up to the size that a layer may have.
 func (r *Repo) fill(ctx context.Context, row *uploadRow, in io.Reader) error {
-	if err := r.g.blobs.Append(ctx, &row.Upload, io.LimitReader(in, layerMost-row.Size+1)); err != nil {
+	if err := r.g.blobs.Append(ctx, &row.Upload, io.LimitReader(in, r.g.limits.LayerBytes-row.Size+1)); err != nil {
 		return err
 	}
-	if row.Size > layerMost {
-		return fault.New(fault.SizeInvalid, "A layer can have at most %d bytes", int64(layerMost))
+	if most := r.g.limits.LayerBytes; row.Size > most {
+		return fault.New(fault.SizeInvalid, "A layer can have at most %d bytes", most)
 	}
 	return nil
 }
@@ -174,10 +178,12 @@ func (r *Repo) AppendPart(ctx context.Context, id string, first, last int64, par
 		return 0, wrong("First byte of the layer part is %d instead of %d", first, row.Size)
 	case last-first+1 != int64(len(part)):
 		return 0, wrong("The layer part from byte %d to byte %d has %d bytes", first, last, len(part))
-	case len(part) > partMost:
-		return 0, wrong("The layer part has %d bytes; %d are allowed", len(part), partMost)
-	case row.parts >= partsMost:
+	case int64(len(part)) > r.g.limits.PartBytes:
+		return 0, wrong("The layer part has %d bytes; %d are allowed", len(part), r.g.limits.PartBytes)
+	case row.parts >= r.g.limits.LayerParts:
 		return 0, fault.New(fault.LimitExceeded, "The layer has %d parts, which is the limit", row.parts)
+	case row.Size+int64(len(part)) > r.g.limits.LayerBytes:
+		return 0, fault.New(fault.LimitExceeded, "A layer can have at most %d bytes", r.g.limits.LayerBytes)
 	}
 	if err := r.fill(ctx, row, bytes.NewReader(part)); err != nil {
 		return 0, err

@@ -16,7 +16,7 @@ import (
 // Limits are how much and how often.
 type Limits struct {
 	Rate  []string `help:"How often in a second an account may call an operation in a region, as OPERATION=N (PutImage=10, sts:AssumeRole=5); \"ecr\" stands for the rates of ECR. A request of a container client counts as the operation that it is. Several are allowed, of which the last counts; without any there is no limit." env:"BERTH_RATE" placeholder:"OPERATION=N"`
-	Quota []string `help:"How many there may be, as NAME=N (default: as in ECR): repositories of a registry (100000), images of a repository (100000), tags of an image (1000), rules of a lifecycle policy (50), creation templates (50) and principals excluded from pull times of a registry (100), uploads that a principal has open (10000)." env:"BERTH_QUOTA" placeholder:"NAME=N"`
+	Quota []string `help:"How many there may be, as NAME=N (default: as in ECR): repositories of a registry (100000), images of a repository (100000), tags of an image (1000), rules of a lifecycle policy (50), creation templates (50) and principals excluded from pull times of a registry (100), uploads that a principal has open (10000); layer-bytes of a layer (54525952000), layer-parts of which UploadLayerPart makes it (4200), part-bytes of each (20971520)." env:"BERTH_QUOTA" placeholder:"NAME=N"`
 }
 
 var operationName = regexp.MustCompile(`^([a-z]+:)?[A-Z][A-Za-z]+$`)
@@ -84,6 +84,16 @@ func (l *Limits) quotas() (q registry.Limits, err error) {
 			q.Images = int64(n)
 		case "tags":
 			q.ImageTags = n
+		case "layer-bytes":
+			if q.LayerBytes = int64(n); n > 52_000<<20 {
+				return q, fmt.Errorf("--quota: a layer has at most 54525952000 bytes")
+			}
+		case "layer-parts":
+			q.LayerParts = int64(n)
+		case "part-bytes":
+			if q.PartBytes = int64(n); n < 5<<20 || n > 20<<20 {
+				return q, fmt.Errorf("--quota: a part of a layer has from 5242880 to 20971520 bytes")
+			}
 		case "uploads":
 			q.Uploads = n
 		case "rules":
@@ -95,7 +105,7 @@ func (l *Limits) quotas() (q registry.Limits, err error) {
 		case "exclusions":
 			q.Exclusions = n
 		default:
-			return q, fmt.Errorf("--quota: there is none for %q, but for repositories, images, tags, rules, templates, exclusions and uploads", name)
+			return q, fmt.Errorf("--quota: there is none for %q, but for repositories, images, tags, rules, templates, exclusions, uploads, layer-bytes, layer-parts and part-bytes", name)
 		}
 	}
 	return q, nil

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -113,6 +114,10 @@ func TestLimitsAreRead(t *testing.T) {
 		{server.Limits{Quota: []string{"layers=5"}}, `--quota: there is none for "layers"`},
 		{server.Limits{Quota: []string{"images=-1"}}, "NAME=N"},
 		{server.Limits{Quota: []string{"rules=51"}}, "at most 50 rules"},
+		{server.Limits{Quota: []string{"layer-bytes=54525952001"}}, "at most 54525952000 bytes"},
+		{server.Limits{Quota: []string{"layer-parts=0"}}, "NAME=N"},
+		{server.Limits{Quota: []string{"part-bytes=5242879"}}, "from 5242880 to 20971520 bytes"},
+		{server.Limits{Quota: []string{"part-bytes=20971521"}}, "from 5242880 to 20971520 bytes"},
 	} {
 		if err := c.limits.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.limits, err)
@@ -193,4 +198,45 @@ func TestQuotas(t *testing.T) {
 			t.Errorf("got %v, want %s with %q", c.err, c.code, c.text)
 		}
 	}
+}
+
+// API-60, API-61, API-79: how large layers and their parts may be is configured within what ECR takes, clients are told before they begin, and what came before a refusal stays.
+func TestQuotasOfLayers(t *testing.T) {
+	s := berthtest.Start(t, func(c *server.Config) {
+		c.Quota = []string{"part-bytes=5242880", "layer-parts=2", "layer-bytes=5242890"}
+	})
+	a := s.Account(t, vendor)
+	c, ctx, app := a.ECR(region), t.Context(), aws.String("app")
+	if _, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: app}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.InitiateLayerUpload(ctx, &ecr.InitiateLayerUploadInput{RepositoryName: app})
+	if err != nil || *u.PartSize != 5<<20 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	layer := bytes.Repeat([]byte("layer"), 1<<20+3)[:5<<20+11]
+	part := func(first, last int, code, text string) {
+		t.Helper()
+		_, err := c.UploadLayerPart(ctx, &ecr.UploadLayerPartInput{RepositoryName: app, UploadId: u.UploadId, PartFirstByte: aws.Int64(int64(first)), PartLastByte: aws.Int64(int64(last - 1)), LayerPartBlob: layer[first:last]})
+		var e smithy.APIError
+		if code == "" && err != nil || code != "" && (!errors.As(err, &e) || e.ErrorCode() != code || !strings.Contains(e.ErrorMessage(), text)) {
+			t.Errorf("bytes %d to %d: %v, want %s %q", first, last, err, code, text)
+		}
+	}
+	part(0, 5<<20+1, "InvalidLayerPartException", "The layer part has 5242881 bytes; 5242880 are allowed")
+	part(0, 5<<20, "", "")
+	part(5<<20, 5<<20+11, "LimitExceededException", "A layer can have at most 5242890 bytes")
+	part(5<<20, 5<<20+9, "", "")
+	part(5<<20+9, 5<<20+10, "LimitExceededException", "The layer has 2 parts, which is the limit")
+	if _, err := c.CompleteLayerUpload(ctx, &ecr.CompleteLayerUploadInput{RepositoryName: app, UploadId: u.UploadId, LayerDigests: []string{berthtest.Digest(layer[:5<<20+9])}}); err != nil {
+		t.Error(err)
+	}
+
+	// A container client meets the same limit of a layer, and none of parts.
+	login := a.Login(t, region)
+	resp, body := s.Do(t, login, http.MethodPut, s.StartUpload(t, login, there)+"?digest="+berthtest.Digest(layer), bytes.NewReader(layer))
+	if resp.StatusCode < 400 || resp.StatusCode >= 500 || !strings.Contains(string(body), "A layer can have at most 5242890 bytes") {
+		t.Errorf("%s %s", resp.Status, body)
+	}
+	s.PushBlob(t, login, there, layer[:5<<20+10])
 }

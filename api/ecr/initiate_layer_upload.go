@@ -7,9 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
-// partSize is how many bytes a client is asked to send in each part (API-60).
-const partSize = 10 << 20
-
 // InitiateLayerUpload begins the upload of a layer (API-60). Its faults are RepositoryNotFound and LimitExceeded, when too many uploads are open (H29).
 func (a *API) InitiateLayerUpload(ctx context.Context, in *ecr.InitiateLayerUploadInput) (*ecr.InitiateLayerUploadOutput, error) {
 	r, err := a.Registry.OpenToPush(ctx, reference(ctx, in.RegistryId, in.RepositoryName), "ecr:InitiateLayerUpload")
@@ -20,5 +17,5 @@ func (a *API) InitiateLayerUpload(ctx context.Context, in *ecr.InitiateLayerUplo
 	if err != nil {
 		return nil, err
 	}
-	return &ecr.InitiateLayerUploadOutput{UploadId: aws.String(u.ID), PartSize: aws.Int64(partSize)}, nil
+	return &ecr.InitiateLayerUploadOutput{UploadId: aws.String(u.ID), PartSize: aws.Int64(r.PartBytes())}, nil
 }

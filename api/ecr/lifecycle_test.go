@@ -165,3 +165,25 @@ func TestInvalidLifecyclePolicies_LC1_LC10(t *testing.T) {
 	_, err = c.PutLifecyclePolicy(c.ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("absent"), LifecyclePolicyText: aws.String(gitRules)})
 	refused(t, err, "RepositoryNotFoundException", "The repository with name 'absent' does not exist…")
 }
+
+// API-81, LC-25: the waiter that the SDKs ship sees a preview complete; while one is being made, another is refused.
+func TestPreviewIsWaitedFor_API81_LC25(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	for i := range 3 {
+		c.image(t, "app", fmt.Sprint(i), "")
+	}
+	in := &ecr.StartLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"), LifecyclePolicyText: aws.String(`{"rules":[{"rulePriority":1,"selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}`)}
+	var err error
+	for err == nil { // it is refused unless the first is complete already
+		must(c.StartLifecyclePolicyPreview(c.ctx, in))(t)
+		_, err = c.StartLifecyclePolicyPreview(c.ctx, in)
+	}
+	refused(t, err, "LifecyclePolicyPreviewInProgressException", "The previous lifecycle policy preview request has not completed…")
+	waiter := ecr.NewLifecyclePolicyPreviewCompleteWaiter(c, func(o *ecr.LifecyclePolicyPreviewCompleteWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
+	done := must(waiter.WaitForOutput(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String("app")}, 2*time.Minute))(t)
+	if done.Status != types.LifecyclePolicyPreviewStatusComplete || *done.Summary.ExpiringImageTotalCount != 2 {
+		t.Errorf("%+v", done)
+	}
+	must(c.StartLifecyclePolicyPreview(c.ctx, in))(t)
+}

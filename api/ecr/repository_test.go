@@ -313,6 +313,15 @@ func TestResourceTags_API42_API37_H58(t *testing.T) {
 	refused(t, tag("=1"), "InvalidTagParameterException", "…")
 	refused(t, tag(strings.Repeat("k", 129)+"=1"), "InvalidTagParameterException", "…")
 	refused(t, tag("d="+strings.Repeat("v", 257)), "InvalidTagParameterException", "…")
+	_, err := c.CreateRepository(c.ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("other"), Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("1")}}})
+	refused(t, err, "InvalidTagParameterException", "…")
+	_, err = c.CreateRepository(c.ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("other"), Tags: func() (tags []types.Tag) {
+		for i := range 51 {
+			tags = append(tags, types.Tag{Key: aws.String(fmt.Sprint("k", i)), Value: aws.String("v")})
+		}
+		return tags
+	}()})
+	refused(t, err, "TooManyTagsException", "…")
 	if got := tagsOf(t, c, resource); got != want {
 		t.Errorf("refused tags changed them to %q", got)
 	}

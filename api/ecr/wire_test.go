@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -71,6 +72,27 @@ func TestAnswersOnTheWire_API1_API3_API6(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", target, status, body, want)
 		}
 	}
+}
+
+// API-7: a part of a layer is base64, with its padding, in one string; what is none is refused, and nothing is added.
+func TestLayerPartsAreBase64_API7(t *testing.T) {
+	b := start(t)
+	c := b.root(t, vendor, region)
+	c.repository(t, "app")
+	u := must(c.InitiateLayerUpload(c.ctx, &ecr.InitiateLayerUploadInput{RepositoryName: aws.String("app")}))(t)
+	part := func(first, last int, blob string) (int, string) {
+		status, _, body := b.post(t, vendor, prefix+"UploadLayerPart", fmt.Sprintf(`{"repositoryName":"app","uploadId":"%s","partFirstByte":%d,"partLastByte":%d,"layerPartBlob":%s}`, *u.UploadId, first, last, blob))
+		return status, body
+	}
+	for _, wrong := range []string{`"%%%"`, `"AP8+_w=="`, `"AP8"`, `[0,255]`, `7`, `{}`} {
+		if status, body := part(0, 1, wrong); status != 400 || !strings.Contains(body, "SerializationException") {
+			t.Errorf("%s: %d %s", wrong, status, body)
+		}
+	}
+	if status, body := part(0, 3, `"AP8+/w=="`); status != 200 || !strings.Contains(body, `"lastByteReceived":3`) || strings.Contains(body, "layerPartBlob") {
+		t.Errorf("%d %s", status, body)
+	}
+	must(c.CompleteLayerUpload(c.ctx, &ecr.CompleteLayerUploadInput{RepositoryName: aws.String("app"), UploadId: u.UploadId, LayerDigests: []string{digestOf("\x00\xff>\xff")}}))(t)
 }
 
 func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {

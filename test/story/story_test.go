@@ -87,6 +87,34 @@ func TestRegistryPolicy(t *testing.T) {
 	script(t, "registry-policy", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// A team archives what it rarely needs, and asks for it back.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "archive", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// What is pushed gets signed, and what refers to an image is found.
+func TestSigning(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "signing", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// Somebody looks which images are pulled, but for a scanner; and changes how the registry of an account behaves.
+func TestPulls(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "pulls", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
+// Tags that were released stay what they are, on every way by which a tag can be moved.
+func TestImmutable(t *testing.T) {
+	t.Parallel()
+	awscli, crane := need(t, "aws"), need(t, "crane")
+	script(t, "immutable", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
+}
+
 // A team pushes to repositories that nobody made.
 func TestCreateOnPush(t *testing.T) {
 	t.Parallel()
@@ -244,6 +272,7 @@ func script(t *testing.T, name string, env []string, programs map[string]string)
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready":   ready,
 			"set":     set,
+			"model":   model,
 			"field":   field,
 			"match":   match,
 			"profile": profile,
@@ -310,6 +339,20 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: set NAME FILE")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// model SERVICE lets the aws CLI know those operations of a service that are newer than it, as `aws configure add-model` does: from the model that berth serves.
+func model(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: model SERVICE")
+	}
+	text, err := os.ReadFile(filepath.Join("../../lang/awswire/models", args[0]+".json"))
+	ts.Check(err)
+	var about struct{ Metadata struct{ APIVersion string } }
+	ts.Check(json.Unmarshal(text, &about))
+	dir := ts.MkAbs(filepath.Join(".aws/models", args[0], about.Metadata.APIVersion))
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(os.WriteFile(filepath.Join(dir, "service-2.json"), text, 0o644))
 }
 
 // match NAME FILE REGEXP sets an environment variable to what the first group of the expression matches.
