@@ -3,13 +3,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: run build test soak bench lint clean
+.PHONY: run build image test soak bench lint clean
 
 run: build ## build bin/berth and start it on http://127.0.0.1:5050 with its data in ./berth-data
 	./bin/berth serve
 
 build: ## bin/berth: one static program
 	CGO_ENABLED=0 go build -trimpath -o bin/berth ./cmd/berth
+
+image: build ## berth:latest, the image that deploy/ names
+	@rm -rf bin/image && mkdir -p bin/image/data && cp bin/berth bin/image/berth
+	docker build --tag berth:latest --file deploy/image/Dockerfile bin/image
 
 test: ## every test, with what it needs installed first; with CI=true a skipped test is a failure
 	@test/tools test

@@ -1,7 +1,6 @@
 package berth
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,10 +14,10 @@ import (
 	"github.com/berth-registry/berth/test/engine"
 )
 
-// readme returns the code blocks of README.md that are marked with language.
-func readme(t *testing.T, language string) []string {
+// blocks returns the code blocks of a document that are marked with language.
+func blocks(t *testing.T, file, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +26,7 @@ func readme(t *testing.T, language string) []string {
 		blocks = append(blocks, found[1])
 	}
 	if len(blocks) == 0 {
-		t.Fatalf("README.md has no block of %q", language)
+		t.Fatalf("%s has no block of %q", file, language)
 	}
 	return blocks
 }
@@ -47,17 +46,10 @@ func TestReadmeWorksWhenCopied(t *testing.T) {
 		t.Errorf("make run does something else than this test: %v", err)
 	}
 	docker := engine.Start(t, engine.Options{})
-	dir := t.TempDir()
-	bin, tools := filepath.Join(dir, "bin"), filepath.Join(dir, "tools")
-	for _, d := range []string{bin, tools} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "berth"), "./cmd/berth")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("berth does not build: %v\n%s", err, out)
+	dir := built(t)
+	tools := filepath.Join(dir, "tools")
+	if err := os.Mkdir(tools, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	// The aws CLI of Debian 12 does not know AWS_ENDPOINT_URL yet.
 	wrapper := "#!/bin/sh\nexec " + awscli + " ${AWS_ENDPOINT_URL:+--endpoint-url \"$AWS_ENDPOINT_URL\"} \"$@\"\n"
@@ -67,15 +59,10 @@ func TestReadmeWorksWhenCopied(t *testing.T) {
 	if err := os.Symlink(docker.Client, filepath.Join(tools, "docker")); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeAddress(t)
 	serve(t, dir, addr)
 
-	script := strings.ReplaceAll(strings.Join(readme(t, "sh"), "\n"), "127.0.0.1:5050", addr)
+	script := strings.ReplaceAll(strings.Join(blocks(t, "README.md", "sh"), "\n"), "127.0.0.1:5050", addr)
 	if !strings.Contains(script, addr) || len(refusal.FindAllString(script, -1)) < 4 {
 		t.Fatal("the story is not in README.md any more")
 	}
@@ -95,6 +82,7 @@ refused() { # the command is standard input, so that it is run as it was written
 	} else {
 		t.Logf("%s", out)
 	}
+	imageServes(t, docker, filepath.Join(dir, "bin", "berth"))
 }
 
 // serve runs what `make run` runs, in dir, until the test ends.

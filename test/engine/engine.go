@@ -21,7 +21,7 @@ type Options struct {
 	CA    string // file with the only certificate authorities that it trusts; "" leaves the machine's
 }
 
-// Engine is a running daemon without network for its containers: images are built, pushed, pulled and run with --network none.
+// Engine is a running daemon without network for its containers: images are built, pushed, pulled and run with --network none, or host.
 type Engine struct {
 	Host   string // what DOCKER_HOST has to be
 	Client string // path of the docker client that goes with the daemon
@@ -51,6 +51,7 @@ func Start(t testing.TB, o Options) *Engine {
 	}
 	e := &Engine{Host: "unix://" + dir + "/docker.sock", Client: client, dir: dir, log: dir + "/log", done: make(chan struct{})}
 	t.Cleanup(func() {
+		syscall.Unmount(dir+"/exec/netns/default", syscall.MNT_DETACH) //nolint:errcheck // it is there if a container used the machine's network
 		if err := os.RemoveAll(dir); err != nil {
 			t.Logf("left behind: %v", err)
 		}
