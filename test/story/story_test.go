@@ -87,6 +87,14 @@ func TestRegistryPolicy(t *testing.T) {
 	script(t, "registry-policy", []string{"AWSCLI=" + awscli}, map[string]string{"crane": crane})
 }
 
+// Docker's images expire, come back, and are kept where docker says that they run.
+func TestDockerLifecycle(t *testing.T) {
+	t.Parallel()
+	awscli := need(t, "aws")
+	e := engine.Start(t, engine.Options{})
+	script(t, "docker", append(e.Env(""), "AWSCLI="+awscli), map[string]string{"docker": e.Client})
+}
+
 // A team archives what it rarely needs, and asks for it back.
 func TestArchive(t *testing.T) {
 	t.Parallel()
@@ -312,13 +320,13 @@ func freePort(host string) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// ready URL waits until a server answers there, for minutes on a busy machine.
+// ready URL waits until a server answers there.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: ready URL")
 	}
 	var last error
-	for range 3000 {
+	for range 300 {
 		answer, err := http.Get(args[0])
 		if err == nil {
 			answer.Body.Close()
