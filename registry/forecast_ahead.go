@@ -35,9 +35,10 @@ func (a *ahead) carry(ctx context.Context, e *evaluation, after *agedImage) (som
 	err = e.g.db.View(ctx, func(tx *sql.Tx) error {
 		for d, when := range a.gone {
 			var matters bool
-			err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest_ref f JOIN manifest c ON c.repository_id = $1 AND c.digest = f.child JOIN tag t ON t.repository_id = $1 AND t.digest = c.digest
-				WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest' AND (c.pushed_at, c.digest) < ($3, $4))`,
-				sql.Args(e.ID, d, sql.Micros(after.Pushed), after.digest), &matters)
+			// An index asks for its few parts one by one; the time of the part alone takes some too many of one moment, which does no harm.
+			err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest_ref f WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest'
+				AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = f.child)
+				AND (SELECT c.pushed_at FROM manifest c WHERE c.repository_id = $1 AND c.digest = f.child) <= $3)`, sql.Args(e.ID, d, sql.Micros(after.Pushed)), &matters)
 			if err != nil {
 				return err
 			}
