@@ -58,3 +58,44 @@ func (c *imageCounts) added(repository int64) {
 		c.counts[repository] = known
 	}
 }
+
+// repositoryCounts knows how many repositories the registries hold, so that making one need not count them: that costs by how many there are. As with images, the limit is
+// kept within a minute's work of other nodes.
+type repositoryCounts struct {
+	mu     sync.Mutex
+	counts map[Ref]imageCount // of a Ref without a name
+}
+
+func newRepositoryCounts() *repositoryCounts { return &repositoryCounts{counts: map[Ref]imageCount{}} }
+
+// full reports whether the registry holds as many repositories as it may. A full one is counted again each time, since repositories may have been deleted.
+func (c *repositoryCounts) full(ctx context.Context, g *Registry, of Ref) (bool, error) {
+	of.Name = ""
+	now, most := g.now(), g.limits.Repositories
+	c.mu.Lock()
+	known, ok := c.counts[of]
+	c.mu.Unlock()
+	if !ok || now.Sub(known.read) > countAgain || known.n >= most {
+		known = imageCount{read: now}
+		if err := g.db.Row(ctx, `SELECT count(*) FROM (SELECT 1 FROM repository WHERE account = $1 AND region = $2 LIMIT $3) AS few`, sql.Args(of.Account, of.Region, most), &known.n); err != nil {
+			return false, err
+		}
+		c.mu.Lock()
+		if len(c.counts) >= countsAtMost {
+			clear(c.counts)
+		}
+		c.counts[of] = known
+		c.mu.Unlock()
+	}
+	return known.n >= most, nil
+}
+
+func (c *repositoryCounts) added(of Ref) {
+	of.Name = ""
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.counts[of]; ok {
+		known.n++
+		c.counts[of] = known
+	}
+}

@@ -53,6 +53,7 @@ type Registry struct {
 	contents *contents
 	pulls    *pulls
 	sizes    *imageCounts
+	held     *repositoryCounts
 	limits   Limits
 	holds    holds
 }
@@ -182,6 +183,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		registry: db.Epoch("registry"),
 		contents: newContents(db, o.ContentBytes),
 		sizes:    newImageCounts(),
+		held:     newRepositoryCounts(),
 		limits:   o.Limits.orDefault(),
 	}
 	g.pulls = newPulls(db, o.OnPull)

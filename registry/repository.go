@@ -60,13 +60,12 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 		}
 		call.Audit.Action = "ecr:CreateRepository"
 	}
-	var last string
-	err = g.db.Row(ctx, `SELECT name FROM repository WHERE account = $1 AND region = $2 ORDER BY name LIMIT 1 OFFSET $3`, sql.Args(ref.Account, ref.Region, g.limits.Repositories-1), &last)
-	if err == nil {
-		return nil, fault.New(fault.LimitExceeded, "The registry with id '%s' has %d repositories, which is the limit", ref.Account, g.limits.Repositories)
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	full, err := g.held.full(ctx, g, ref)
+	if err != nil {
 		return nil, err
+	}
+	if full {
+		return nil, fault.New(fault.LimitExceeded, "The registry with id '%s' has %d repositories, which is the limit", ref.Account, g.limits.Repositories)
 	}
 	repo := &Repository{Ref: ref, CreatedAt: g.now().UTC(), Mutability: n.Mutability, ScanOnPush: n.ScanOnPush, Encryption: n.Encryption, Tags: tags, rules: rules}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -95,6 +94,7 @@ func (g *Registry) CreateRepository(ctx context.Context, ref Ref, n NewRepositor
 	if err != nil {
 		return nil, err
 	}
+	g.held.added(ref)
 	return &Repo{Repository: repo, g: g, call: call}, nil
 }
 
