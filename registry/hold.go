@@ -60,6 +60,9 @@ func (h *holds) take(ctx context.Context, key holdKey, completing bool) (release
 
 // takeUpload holds an upload and reads its row. completing says that the request brings no bytes and only completes. Without an error, release must be called.
 func (r *Repo) takeUpload(ctx context.Context, id string, completing bool) (row *uploadRow, release func(), err error) {
+	if err := r.g.db.Room(); err != nil {
+		return nil, nil, err
+	}
 	if release, err = r.g.holds.take(ctx, holdKey{r.ID, id}, completing); err != nil {
 		return nil, nil, err
 	}

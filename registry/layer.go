@@ -38,6 +38,14 @@ type LayerContent struct {
 	URL string
 }
 
+// Part is the content for those who read no more than a part of it, which no digest describes: nothing stands between them and the bytes.
+func (c *LayerContent) Part() blob.Content {
+	if v, ok := c.Content.(*verifying); ok {
+		return v.Content
+	}
+	return c.Content
+}
+
 // inMemory is a small blob, served from the row.
 type inMemory struct{ bytes.Reader }
 
@@ -64,7 +72,7 @@ func (r *Repo) noLayer(d oci.Digest) error {
 var errSuspect = errors.New("its bytes were found not to be those of its digest; they are replaced when it is pushed again")
 
 // OpenLayer opens a blob of the repository for reading. The faults are LayerNotFound, and LayerInaccessible for one that only archived images use. Bytes that are not as the row says are an error without code: the
-// client gets a 500 and never wrong bytes.
+// client gets a 500 and never wrong bytes, or an answer that breaks off before its end if they turn out to be wrong only while they are read (F07).
 func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, error) {
 	l, err := r.readable(ctx, d)
 	if err != nil {
@@ -80,9 +88,12 @@ func (r *Repo) OpenLayer(ctx context.Context, d oci.Digest) (*LayerContent, erro
 	}
 	content, err := r.g.store(l.away).Open(ctx, l.key, l.Size)
 	if err != nil {
+		if errors.Is(err, blob.ErrSize) {
+			r.g.suspect(context.WithoutCancel(ctx), l)
+		}
 		return nil, fmt.Errorf("blob %s, key %s: %w", l.Digest, l.key, err)
 	}
-	return &LayerContent{Layer: l.Layer, Content: content}, nil
+	return &LayerContent{Layer: l.Layer, Content: r.verify(ctx, l, content)}, nil
 }
 
 // LayerURL is where a client may read a blob of the repository by itself; "" when it has to come through berth. The faults are those of

@@ -64,6 +64,9 @@ func (r *Repo) PutImage(ctx context.Context, p PutImage) (Stored, error) {
 	if err := r.mayName(ctx, m, digest, p.Tag); err != nil {
 		return Stored{}, err
 	}
+	if err := r.g.db.Room(); err != nil {
+		return Stored{}, err
+	}
 	full, err := r.g.sizes.full(ctx, r)
 	if err != nil {
 		return Stored{}, err

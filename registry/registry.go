@@ -51,6 +51,7 @@ type Registry struct {
 	registry     *sql.Epoch // what holds for the registries of an account
 
 	contents *contents
+	verified *verified
 	pulls    *pulls
 	sizes    *imageCounts
 	held     *repositoryCounts
@@ -182,6 +183,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		}),
 		registry: db.Epoch("registry"),
 		contents: newContents(db, o.ContentBytes),
+		verified: newVerified(),
 		sizes:    newImageCounts(),
 		held:     newRepositoryCounts(),
 		limits:   o.Limits.orDefault(),

@@ -43,6 +43,9 @@ func (r *Repo) PartBytes() int64 { return min(partAsked, r.g.limits.PartBytes) }
 
 // StartUpload begins an upload. The fault is LimitExceeded when the caller has very many open (H29).
 func (r *Repo) StartUpload(ctx context.Context) (Upload, error) {
+	if err := r.g.db.Room(); err != nil {
+		return Upload{}, err
+	}
 	principal, most := r.call.Principal.ARN, r.g.limits.Uploads
 	var one int
 	err := r.g.db.Row(ctx, `SELECT 1 FROM upload WHERE principal = $1 LIMIT 1 OFFSET $2`, sql.Args(principal, most-1), &one)
@@ -270,6 +273,9 @@ func (r *Repo) completed(ctx context.Context, id string, d oci.Digest) (l Layer,
 
 // PutLayer stores a layer that comes in one request. The faults are those of Complete.
 func (r *Repo) PutLayer(ctx context.Context, d oci.Digest, in io.Reader) (Layer, error) {
+	if err := r.g.db.Room(); err != nil {
+		return Layer{}, err
+	}
 	row := &uploadRow{Upload: blob.Upload{ID: uuid.NewString()}}
 	if err := r.fill(ctx, row, in); err != nil {
 		return Layer{}, errors.Join(err, r.g.blobs.Abort(context.WithoutCancel(ctx), &row.Upload))

@@ -1,71 +1,112 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"time"
 )
 
-// Buffer gathers what is written to it and passes it on a few times a second: a system call for each line of the access log would be a good part of what a
-// small request costs. What is gathered when the process is killed is lost; the audit does not depend on it.
+// Buffer stands between a log and where it goes. What is written to it is passed on by a goroutine of its own: a reader that does not read (a full pipe, a log collector that
+// hangs) costs lines of the log, of which it then says how many, and never holds up a request (F34). What is gathered when the process is killed is lost; the audit does not
+// depend on it.
 type Buffer struct {
-	to io.Writer
+	to    io.Writer
+	delay time.Duration
 
 	mu    sync.Mutex
-	lines []byte
-	timer *time.Timer
+	lines []byte // that wait
+	lost  int    // lines that found no room
+	some  chan struct{}
+	stop  chan struct{}
+	done  chan struct{}
 	ended bool
 }
 
 const (
-	bufferMost = 64 << 10
+	// bufferMost is how many bytes wait at the most.
+	bufferMost = 256 << 10
+	// bufferTime is how long lines wait for others: a system call for each line of the access log would be a good part of what a small request costs.
 	bufferTime = 100 * time.Millisecond
+	// bufferEnd is how long the end of the program waits for somebody who does not read.
+	bufferEnd = time.Second
 )
 
-// NewBuffer makes a Buffer before to. Close it at the end.
-func NewBuffer(to io.Writer) *Buffer {
-	b := &Buffer{to: to, lines: make([]byte, 0, bufferMost)}
-	b.timer = time.AfterFunc(time.Hour, b.flush)
-	b.timer.Stop()
+// NewBuffer makes a Buffer before to that gathers lines a few times a second. Close it at the end.
+func NewBuffer(to io.Writer) *Buffer { return newBuffer(to, bufferTime) }
+
+// NewPromptBuffer makes one that passes on what it gets at once.
+func NewPromptBuffer(to io.Writer) *Buffer { return newBuffer(to, 0) }
+
+func newBuffer(to io.Writer, delay time.Duration) *Buffer {
+	b := &Buffer{to: to, delay: delay, some: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	go b.run()
 	return b
 }
 
-// Write takes p. After Close it passes p on at once.
+// Write takes p, which is a line, or leaves it out if there is no room. After Close it takes nothing.
 func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended {
-		return b.to.Write(p)
+	if b.ended || len(b.lines)+len(p) > bufferMost {
+		b.lost++
+	} else {
+		b.lines = append(b.lines, p...)
 	}
-	if len(b.lines)+len(p) > bufferMost {
-		b.pass()
+	b.mu.Unlock()
+	select {
+	case b.some <- struct{}{}:
+	default:
 	}
-	if len(b.lines) == 0 {
-		b.timer.Reset(bufferTime)
-	}
-	b.lines = append(b.lines, p...)
 	return len(p), nil
 }
 
-// Close passes on what is gathered.
+// Close passes on what is gathered, if somebody reads it.
 func (b *Buffer) Close() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.timer.Stop()
-	b.ended = true
-	b.pass()
-}
-
-func (b *Buffer) flush() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pass()
-}
-
-func (b *Buffer) pass() {
-	if len(b.lines) == 0 {
+	if b.ended {
+		b.mu.Unlock()
 		return
 	}
-	b.to.Write(b.lines) //nolint:errcheck // a log that cannot be written has nowhere to say so
-	b.lines = b.lines[:0]
+	b.ended = true
+	b.mu.Unlock()
+	close(b.stop)
+	select {
+	case <-b.done:
+	case <-time.After(bufferEnd):
+	}
+}
+
+func (b *Buffer) run() {
+	defer close(b.done)
+	var spare []byte
+	for {
+		select {
+		case <-b.some:
+			if b.delay > 0 {
+				select {
+				case <-time.After(b.delay):
+				case <-b.stop:
+				}
+			}
+			spare = b.pass(spare)
+		case <-b.stop:
+			b.pass(spare)
+			return
+		}
+	}
+}
+
+// pass writes what waits, while more may come. It answers what there is room in for the next.
+func (b *Buffer) pass(spare []byte) []byte {
+	b.mu.Lock()
+	lines, lost := b.lines, b.lost
+	b.lines, b.lost = spare[:0], 0
+	b.mu.Unlock()
+	if lost > 0 {
+		lines = fmt.Appendf(lines, "%d lines of the log are missing here: they were not taken in time\n", lost)
+	}
+	if len(lines) > 0 {
+		b.to.Write(lines) //nolint:errcheck // a log that cannot be written has nowhere to say so
+	}
+	return lines
 }

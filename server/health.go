@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -11,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// health answers those who watch: /healthz (the process answers), /readyz (the database answers too) and /metrics, which names repositories and is
+// health answers those who watch: /healthz (the process answers), /readyz (its database and its disks work too) and /metrics, which names repositories and is
 // therefore told to the operator's networks only.
 type health struct {
 	ready       func(context.Context) error
@@ -32,7 +33,8 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 		defer cancel()
 		if err := h.ready(ctx); err != nil {
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			slog.WarnContext(r.Context(), "not ready", "error", err)
+			http.Error(w, "the database or a disk does not answer as it should: the log says more", http.StatusServiceUnavailable)
 			return
 		}
 		w.Write([]byte("ready\n")) //nolint:errcheck // who asked has gone

@@ -26,6 +26,8 @@ import (
 const (
 	// drain is how long requests that have begun may go on after the end was asked for (F31).
 	drain = 30 * time.Second
+	// failedDrain is the same for a server whose database takes no writes any more: pulls may end.
+	failedDrain = 5 * time.Second
 	// headerTime bounds how long a client may take over its headers, and headerMost their size in bytes (H14). net/http allows 4 KiB more.
 	headerTime = 10 * time.Second
 	headerMost = 28 << 10
@@ -125,7 +127,8 @@ func (l *Listeners) url(socket listener) string {
 	return scheme + at
 }
 
-// Serve answers requests until ctx ends, then lets those that have begun finish, for half a minute. It closes the sockets.
+// Serve answers requests until ctx ends, then lets those that have begun finish, for half a minute. It closes the sockets. It also ends, with an error, when the database cannot be
+// trusted any more to keep what it is told (F06): a new process finds out what is on the disk.
 func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
@@ -163,10 +166,15 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 			h.Close() //nolint:errcheck // the first error tells
 		}
 		return fmt.Errorf("serve: %w", err)
+	case <-s.db.Failed():
 	case <-ctx.Done():
 	}
-	slog.Info("ending: requests that have begun may finish", "seconds", drain.Seconds())
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	patience := drain
+	if s.db.Err() != nil {
+		patience = failedDrain
+	}
+	slog.Info("ending: requests that have begun may finish", "seconds", patience.Seconds())
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	ended := make(chan error, len(servers))
 	for _, h := range servers {
@@ -182,6 +190,9 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	var err error
 	for range servers {
 		err = errors.Join(err, <-ended)
+	}
+	if failed := s.db.Err(); failed != nil {
+		return fmt.Errorf("%w; look at the disk, and start berth again: everything that was acknowledged is there", failed)
 	}
 	if err != nil {
 		return fmt.Errorf("end: %w", err)

@@ -50,7 +50,8 @@ type Server struct {
 	scrub    *scrub.Metrics
 	workers  *worker.Metrics
 	tracer   trace.Tracer // nil unless traces are sent somewhere
-	ready    func(context.Context) error
+	db       *sql.DB
+	disks    []*disk
 	closers  []func()
 }
 
@@ -95,7 +96,10 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	db.KeepReserve()
+	s.db, s.disks = db, c.disks()
 	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(newDiskMetrics(s))
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	db.Register(metrics)
 	measured := front.NewMetrics(metrics)
@@ -119,10 +123,9 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.ready = db.Ping
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
-		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.ready, c.MetricsFrom, metrics},
+		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.healthy, c.MetricsFrom, metrics},
 		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()

@@ -89,12 +89,13 @@ func (d *Door) sendBlob(x *exchange, content *registry.LayerContent) error {
 	}
 	x.blobHeaders(content.Layer, part.length)
 	status := http.StatusOK
+	bytes := content.Content
 	if part.partial {
-		status = http.StatusPartialContent
+		status, bytes = http.StatusPartialContent, content.Part()
 		x.w.Header()["Content-Range"] = []string{"bytes " + itoa(part.first) + "-" + itoa(part.first+part.length-1) + "/" + itoa(content.Size)}
 	}
 	x.w.WriteHeader(status)
-	if err := d.copyBlob(x.w, content.Content, part); err != nil {
+	if err := d.copyBlob(x.w, bytes, part); err != nil {
 		return &Interrupted{err}
 	}
 	return nil

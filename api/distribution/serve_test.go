@@ -229,13 +229,18 @@ func (k *kernel) ReadFrom(in io.Reader) (int64, error) {
 	return io.Copy(&k.sink, in)
 }
 
-// A large blob reaches the ResponseWriter as a file, which net/http gives to sendfile; so does a part of it.
+// A large blob reaches the ResponseWriter as a file, which net/http gives to sendfile, once it was compared with its digest on its way; so does a part of it, always.
 func TestLargeBlobsAreFiles(t *testing.T) {
 	s := start(t)
 	s.create(t, "serve/files")
 	c := s.owner.as(t)
 	digest := string(c.pushBlob("serve/files", random(200_000)))
-	for header, want := range map[string]int64{"": 200_000, "bytes=1000-": 199_000} {
+	for _, step := range []struct {
+		header string
+		want   int64
+		files  int
+	}{{"bytes=1000-", 199_000, 1}, {"", 200_000, 0}, {"", 200_000, 1}, {"bytes=1000-", 199_000, 1}} {
+		header, want := step.header, step.want
 		r, err := http.NewRequest(http.MethodGet, c.path("serve/files", "/blobs/"+digest), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -244,7 +249,7 @@ func TestLargeBlobsAreFiles(t *testing.T) {
 		r.Header.Set("Range", header)
 		w := &kernel{sink: sink{header: http.Header{}}}
 		s.handler.ServeHTTP(w, r)
-		if w.files != 1 || w.bytes != want {
+		if w.files != step.files || w.bytes != want {
 			t.Errorf("%q: %d files, %d bytes, status %d", header, w.files, w.bytes, w.status)
 		}
 	}

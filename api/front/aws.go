@@ -31,6 +31,7 @@ func (f *Front) aws(x *exchange, r *http.Request) {
 		return
 	}
 	x.code = service.WireCode(err)
+	x.fails(err)
 	if !service.Names(err) { // also a fault of another door's, which nobody here could word
 		x.failure = err
 	}

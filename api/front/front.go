@@ -13,12 +13,14 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/berth-registry/berth/api/distribution"
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/awswire"
 	"github.com/berth-registry/berth/lang/sigv4"
@@ -54,6 +56,7 @@ type Front struct {
 	IdleBody time.Duration
 
 	keys *sigv4.Keys
+	told atomic.Int64 // when the log last said why something was unavailable, in nanoseconds
 }
 
 // Open prepares f for serving.
@@ -147,7 +150,7 @@ func (f *Front) end(x *exchange, r *http.Request) {
 		}
 		f.Audit.Add(&x.call.Audit)
 	}
-	if x.failure != nil {
+	if x.failure != nil && f.tells(x.failure) {
 		level := slog.LevelError
 		if panicked == nil && (r.Context().Err() != nil || errors.Is(x.failure, syscall.ECONNRESET) || errors.Is(x.failure, syscall.EPIPE) || errors.Is(x.failure, os.ErrDeadlineExceeded)) {
 			level = slog.LevelDebug // the client went away: nothing of ours failed
@@ -161,6 +164,26 @@ func (f *Front) end(x *exchange, r *http.Request) {
 	if panicked != nil && begun {
 		panic(http.ErrAbortHandler) // an answer that stops in the middle must not look complete
 	}
+}
+
+// fails notes an error for the log whose cause the client is not told: one that is no fault, or that says that something of ours does not work as it should.
+func (x *exchange) fails(err error) {
+	if f := fault.As(err); f == nil || f.Code == fault.Unavailable && f.Err != nil {
+		x.failure = err
+	}
+}
+
+// tellEvery is how often the log says why requests are answered that the registry is unavailable: when a disk is full, that is true of very many.
+const tellEvery = time.Second
+
+// tells reports whether a failure is to be logged.
+func (f *Front) tells(err error) bool {
+	if fault.As(err) == nil {
+		return true
+	}
+	now := f.Now().UnixNano()
+	last := f.told.Load()
+	return (now-last >= int64(tellEvery) || now < last) && f.told.CompareAndSwap(last, now)
 }
 
 // logAccess writes the line of the access log. Credentials never come into it: neither headers nor the query, which may be a signature (H101).

@@ -89,9 +89,7 @@ func (f *Front) layer(x *exchange, r *http.Request, sealed string) {
 	x.operation = "GET LayerURL"
 	if err := f.serveLayer(x, r, sealed); err != nil {
 		x.code = distribution.Code(err)
-		if fault.As(err) == nil {
-			x.failure = err
-		}
+		x.fails(err)
 		if x.call.Audit.Action == "" { // refused before anything was asked for
 			x.call.Audit.Action = "ecr:GetDownloadUrlForLayer"
 			f.note(x)
@@ -141,6 +139,10 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range") // many small parts would make an answer much larger than the layer (H09)
 	}
-	http.ServeContent(&x.response, r, "", time.Time{}, content.Content) // the file itself, for sendfile
+	bytes := content.Content
+	if r.Header.Get("Range") != "" {
+		bytes = content.Part()
+	}
+	http.ServeContent(&x.response, r, "", time.Time{}, bytes) // the file itself, for sendfile
 	return nil
 }

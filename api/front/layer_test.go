@@ -134,7 +134,7 @@ func (k *kernel) ReadFrom(in io.Reader) (int64, error) {
 	return io.Copy(k.ResponseRecorder, in)
 }
 
-// A large layer goes through every wrapper as a file, so that net/http can use sendfile; from both of its addresses.
+// A large layer goes through every wrapper as a file, so that net/http can use sendfile; from both of its addresses. Only the first time it is compared with its digest on its way.
 func TestFilesReachTheConnection(t *testing.T) {
 	s := start(t)
 	content := bytes.Repeat([]byte("x"), 300_000)
@@ -143,12 +143,13 @@ func TestFilesReachTheConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []string{"/v2/" + path + "/blobs/" + layer, strings.TrimPrefix(*url.DownloadUrl, s.URL)} {
+	blob := "/v2/" + path + "/blobs/" + layer
+	for n, at := range []string{blob, blob, strings.TrimPrefix(*url.DownloadUrl, s.URL)} {
 		r := httptest.NewRequest("GET", at, nil)
 		r.Header.Set("Authorization", s.vendor.Login(t, "us-east-1"))
 		w := &kernel{ResponseRecorder: httptest.NewRecorder()}
 		s.Handler().ServeHTTP(w, r)
-		if w.files != 1 || w.Body.Len() != len(content) {
+		if w.files != min(n, 1) || w.Body.Len() != len(content) {
 			t.Errorf("%d files, %d bytes", w.files, w.Body.Len())
 		}
 	}

@@ -26,9 +26,8 @@ func (f *Front) registry(x *exchange, r *http.Request, path string) {
 		return
 	}
 	x.code = distribution.Code(err)
-	if fault.As(err) == nil {
-		x.failure = err
-	} else if x.call.Audit.Action != "" && x.call.Audit.Error == "" {
+	x.fails(err)
+	if fault.As(err) != nil && x.call.Audit.Action != "" && x.call.Audit.Error == "" {
 		x.call.Audit.Error = string(fault.As(err).Code)
 	}
 	if x.call.Principal != nil {

@@ -25,7 +25,9 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOMEMLIMIT") == "" && !strings.HasPrefix(c.Blobs, "s3:") { // buffers for parts of S3 need more
 		debug.SetMemoryLimit(memoryGoal)
 	}
-	slog.SetDefault(c.Logger(os.Stderr))
+	log := server.NewPromptBuffer(os.Stderr)
+	defer log.Close()
+	slog.SetDefault(c.Logger(log))
 	access := server.NewBuffer(os.Stderr)
 	defer access.Close()
 	s, err := server.Open(ctx, c.Config, server.Options{Log: c.Logger(access)})

@@ -32,6 +32,9 @@ type DB struct {
 
 	clock atomic.Int64 // the database's time when this process started, microseconds
 
+	failed  chan struct{} // see Failed
+	failure atomic.Pointer[error]
+
 	measured *measured
 
 	mu     sync.Mutex
@@ -50,7 +53,7 @@ const (
 // Open opens the database that dsn names: "sqlite:PATH" (or a bare path), or "postgres://…". It makes a missing SQLite file.
 // It checks that a commit will be durable (WAL, synchronous=FULL on every connection) and fails otherwise.
 func Open(ctx context.Context, dsn string) (*DB, error) {
-	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{}), measured: newMeasured()}
+	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{}), measured: newMeasured(), failed: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
@@ -88,8 +91,13 @@ func (db *DB) Close() error {
 	return db.pool.Close()
 }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+// Ping reports whether the database answers, and can be trusted: see Failed.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.Err(); err != nil {
+		return err
+	}
+	return db.pool.PingContext(ctx)
+}
 
 // Shared reports whether other nodes may write to this database: then nothing of it may be cached except under an Epoch.
 func (db *DB) Shared() bool { return db.dialect == postgres }

@@ -39,11 +39,14 @@ func classify(err error) error {
 	}
 	var lite *sqlitedriver.Error
 	if errors.As(err, &lite) {
+		if isFull(err) {
+			return fault.Wrap(err, fault.Unavailable, diskFull)
+		}
 		switch lite.Code() & 0xff {
-		case sqlite3.SQLITE_FULL:
-			return fault.Wrap(err, fault.Unavailable, "the registry's disk is full; free space and try again")
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			return fault.Wrap(err, fault.Unavailable, "the registry's database is busy; try again")
+		case sqlite3.SQLITE_CANTOPEN: // its files are there since the start: there are no more file descriptors (F32), or the disk is away (F08)
+			return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")
 		case sqlite3.SQLITE_IOERR:
 			return fault.Wrap(err, fault.Unavailable, "the registry's disk reports errors; try again")
 		}
@@ -53,6 +56,9 @@ func classify(err error) error {
 	if errors.As(err, &pg) {
 		if pg.Code == "22021" { // a NUL: no name, tag or text that is stored holds one
 			return fault.Wrap(err, fault.InvalidParameter, "A value holds a character that cannot be stored")
+		}
+		if pg.Code == "53100" {
+			return fault.Wrap(err, fault.Unavailable, "the disk of the registry's database is full; free space and try again")
 		}
 		switch pg.Code[:2] {
 		case "08", "53", "57": // connection, out of resources, shut down

@@ -51,7 +51,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
 	db.dialect, db.pool = sqlite, pool
-	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{})}
+	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{}), reserve: reserve{path: path + reserveSuffix}}
 	db.writer.lookOutside()
 	go db.writer.run()
 	return nil
@@ -71,7 +71,7 @@ func OpenSnapshot(ctx context.Context, path string) (*DB, error) {
 		pool.Close() //nolint:errcheck // the first error tells
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	db := &DB{dialect: sqlite, pool: pool, epochs: map[string]*Epoch{}, stop: func() {}, done: make(chan struct{}), measured: newMeasured()}
+	db := &DB{dialect: sqlite, pool: pool, epochs: map[string]*Epoch{}, stop: func() {}, done: make(chan struct{}), measured: newMeasured(), failed: make(chan struct{})}
 	db.clock.Store(started.UnixMicro())
 	close(db.done)
 	return db, nil
@@ -124,6 +124,8 @@ type writer struct {
 	ended  bool
 	closed chan struct{}
 
+	reserve reserve
+
 	version int64 // of the file's content, as other processes change it; 0: not asked yet
 }
 
@@ -165,6 +167,9 @@ func (w *writer) close() {
 	close(w.queue)
 	w.mu.Unlock()
 	<-w.closed
+	if w.db.Err() != nil {
+		return // the last connection that is closed would move the log into the database: nothing must be written any more
+	}
 	w.conn.Close() //nolint:errcheck // every write is committed
 	w.pool.Close() //nolint:errcheck // every write is committed
 }
@@ -184,6 +189,7 @@ func (w *writer) run() {
 			first = next
 		case <-outside.C:
 			w.lookOutside()
+			w.reserve.again()
 			continue
 		}
 		batch = append(batch[:0], first)
@@ -200,7 +206,9 @@ func (w *writer) run() {
 			}
 		}
 		began := time.Now()
-		w.commit(batch)
+		if err := w.commit(batch); isFull(err) && w.reserve.give(err) {
+			w.commit(batch) //nolint:errcheck // each write has been told
+		}
 		w.db.measured.commit(len(batch), time.Since(began))
 		for i, one := range batch {
 			one.with = len(batch)
@@ -227,11 +235,20 @@ func (w *writer) lookOutside() {
 	w.version = version
 }
 
-// commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together.
-func (w *writer) commit(batch []*write) {
+// commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together. The error is that of the batch,
+// which each write has got, or that of a write that found the disk full.
+func (w *writer) commit(batch []*write) (err error) {
+	defer func() {
+		if err != nil {
+			w.exec("ROLLBACK") //nolint:errcheck // there may be nothing to undo, and the first error tells
+			w.fail(batch, err)
+		}
+	}()
+	if err := w.db.Err(); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the registry's disk reports errors; try again")
+	}
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
-		w.fail(batch, err)
-		return
+		return err
 	}
 	good := 0
 	for _, one := range batch {
@@ -243,28 +260,28 @@ func (w *writer) commit(batch []*write) {
 		}
 		if one.err = w.call(one); one.err != nil {
 			one.tx.after = nil
+			if isFull(one.err) {
+				return one.err
+			}
 			if err := w.exec("ROLLBACK TO one"); err != nil {
-				w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
-				w.fail(batch, err)
-				return
+				return err
 			}
 		} else {
 			good++
 		}
 		if err := w.exec("RELEASE one"); err != nil {
-			w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
-			w.fail(batch, err)
-			return
+			return err
 		}
 	}
 	if good == 0 {
 		w.exec("ROLLBACK") //nolint:errcheck // nothing was written
-		return
+		return nil
 	}
 	if err := w.exec("COMMIT"); err != nil {
-		w.exec("ROLLBACK") //nolint:errcheck // the batch fails with the first error
-		w.fail(batch, err)
-		return
+		if isUnsure(err) {
+			w.db.fail(context.Background(), err)
+		}
+		return err
 	}
 	for _, one := range batch {
 		if one.err == nil {
@@ -273,6 +290,7 @@ func (w *writer) commit(batch []*write) {
 			}
 		}
 	}
+	return nil
 }
 
 // call runs one write; a panic in it must not end the process that holds everybody else's writes.

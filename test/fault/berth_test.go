@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +31,11 @@ type berth struct {
 	program     string
 	data, blobs string
 	addr        string
-	auth        string // of the registry's HTTP API
+	auth        string   // of the registry's HTTP API
+	before      []string // what the program is run by, such as prlimit
+	args        []string // more flags of berth serve
+	env         []string
+	stderr      io.Writer // nil keeps the last of what it says
 	process     *exec.Cmd
 	client      *http.Client
 }
@@ -38,12 +43,15 @@ type berth struct {
 // build builds the program; overlay names a file for `go build -overlay`, or is empty.
 func build(t testing.TB, overlay string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "berth")
-	args := []string{"build", "-trimpath", "-o", program}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
+	if overlay == "" {
+		program, err := plain()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return program
 	}
-	c := exec.Command("go", append(args, "github.com/berth-registry/berth/cmd/berth")...)
+	program := filepath.Join(t.TempDir(), "berth")
+	c := exec.Command("go", append([]string{"build", "-trimpath", "-overlay", overlay, "-o", program}, "github.com/berth-registry/berth/cmd/berth")...)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("berth does not build: %v\n%s", err, out)
@@ -58,14 +66,21 @@ func newBerth(t testing.TB, program, data, blobs string) *berth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &berth{t: t, program: program, data: data, blobs: blobs, addr: l.Addr().String(), client: &http.Client{Timeout: time.Minute}}
+	b := &berth{t: t, program: program, data: data, blobs: blobs, addr: l.Addr().String(), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	l.Close()
 	t.Cleanup(b.kill)
 	b.launch()
 	if err := b.ready(); err != nil {
 		t.Fatal(err)
 	}
-	ctx := t.Context()
+	b.settle(t)
+	return b
+}
+
+// settle makes the repository, and signs in.
+func (b *berth) settle(t testing.TB) {
+	t.Helper()
+	ctx, data := t.Context(), b.data
 	c, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{filepath.Join(data, "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
 	if err != nil {
 		t.Fatal(err)
@@ -82,14 +97,18 @@ func newBerth(t testing.TB, program, data, blobs string) *berth {
 	if _, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(b.auth, "Basic ")); err != nil {
 		t.Fatal(err)
 	}
-	return b
 }
 
 // launch starts the program and does not wait for it. What it deletes is gone at once, so that a deleted image that is there again is an error and not kept by design.
 func (b *berth) launch() {
 	b.t.Helper()
-	b.process = exec.Command(b.program, "serve", "--data", b.data, "--blobs", b.blobs, "--listen", b.addr, "--account", account, "--keep-removed", "0", "--log-level", "error")
-	b.process.Stderr = &tail{}
+	line := append(append([]string{}, b.before...), b.program, "serve", "--data", b.data, "--blobs", b.blobs, "--listen", b.addr, "--account", account, "--keep-removed", "0", "--log-level", "error")
+	line = append(line, b.args...)
+	b.process = exec.Command(line[0], line[1:]...)
+	b.process.Env = append(os.Environ(), b.env...)
+	if b.process.Stderr = b.stderr; b.stderr == nil {
+		b.process.Stderr = &tail{}
+	}
 	if err := b.process.Start(); err != nil {
 		b.t.Fatal(err)
 	}
@@ -116,13 +135,117 @@ func (b *berth) ready() error {
 				return nil
 			}
 		}
-		if err := b.process.Process.Signal(syscall.Signal(0)); errors.Is(err, os.ErrProcessDone) {
+		if b.over() {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	b.kill()
-	return fmt.Errorf("berth does not start: %s", b.process.Stderr.(*tail).said)
+	return fmt.Errorf("berth does not start: %s", b.said())
+}
+
+// over reports whether the program has ended. Its status is for those who wait for it.
+func (b *berth) over() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.process.Process.Pid))
+	return err == nil && strings.Contains(string(stat), ") Z ") || errors.Is(b.process.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+// said is the last of what the program said; it has ended.
+func (b *berth) said() string {
+	if l, ok := b.process.Stderr.(*tail); ok {
+		return string(l.said)
+	}
+	return ""
+}
+
+// end asks the program to end, and waits for it as long as it may take.
+func (b *berth) end(within time.Duration) error {
+	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return b.ended(within)
+}
+
+// ended waits for the end of the program, and answers how that was.
+func (b *berth) ended(within time.Duration) error {
+	late := time.AfterFunc(within, func() { _ = b.process.Process.Signal(syscall.SIGKILL) })
+	err := b.process.Wait()
+	b.client.CloseIdleConnections()
+	if !late.Stop() {
+		return fmt.Errorf("it had not ended after %v", within)
+	}
+	return err
+}
+
+// ask sends a request and answers what came, whatever it is.
+func (b *berth) ask(method, path string, body []byte, mediaType string) (status int, header http.Header, got []byte, err error) {
+	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://"+b.addr+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	r.Header.Set("Authorization", b.auth)
+	if mediaType != "" {
+		r.Header.Set("Content-Type", mediaType)
+	}
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer resp.Body.Close()
+	got, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, got, err
+}
+
+// metric reads a metric without labels.
+func (b *berth) metric(name string) string {
+	_, _, text, _ := b.ask("GET", "/metrics", nil, "")
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// health is the status of /readyz; 0 if nobody answers.
+func (b *berth) health() int {
+	status, _, _, _ := b.ask("GET", "/readyz", nil, "")
+	return status
+}
+
+// soon waits until something is so.
+func soon(t testing.TB, what string, within time.Duration, is func() bool) {
+	t.Helper()
+	for until := time.Now().Add(within); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("after %v still not: %s", within, what)
+		}
+	}
+}
+
+// plain is the program as it is, built once for all cases.
+var plain = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(folder, "berth")
+	c := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/berth-registry/berth/cmd/berth")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("berth does not build: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// folder is where plain puts the program; TestMain makes and removes it.
+var folder string
+
+// TestMain removes what the cases share.
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "berth-fault"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(folder) //nolint:errcheck // it is a temporary folder
+	os.Exit(code)
 }
 
 // kill ends the program as a power cut does.

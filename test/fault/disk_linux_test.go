@@ -31,25 +31,29 @@ type disk struct {
 	here  bool
 }
 
-// newDisk makes an empty ext4 of so many MiB. It skips the test where file systems cannot be mounted.
-func newDisk(t testing.TB, name string, size int) *disk {
+// newDisk makes an empty file system, of kind "ext4" or "xfs", of so many MiB. It skips the test where file systems cannot be mounted.
+func newDisk(t testing.TB, kind, name string, size int) *disk {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can mount a file system whose power is cut")
 	}
-	mkfs, err := exec.LookPath("mkfs.ext4")
+	mkfs, err := exec.LookPath("mkfs." + kind)
 	if err != nil {
-		if mkfs = "/usr/sbin/mkfs.ext4"; !exists(mkfs) {
-			t.Skip("mkfs.ext4 is not here (apt-get install e2fsprogs)")
+		if mkfs = "/usr/sbin/mkfs." + kind; !exists(mkfs) {
+			t.Skipf("mkfs.%s is not here (apt-get install e2fsprogs xfsprogs)", kind)
 		}
+	}
+	flags := []string{"-q", "-F"}
+	if kind == "xfs" {
+		flags, size = []string{"-q", "-f"}, max(size, 320) // smaller ones it does not make
 	}
 	dir := t.TempDir()
 	d := &disk{t: t, image: filepath.Join(dir, name+".img"), path: filepath.Join(dir, name)}
 	if err := errors.Join(os.Mkdir(d.path, 0o755), os.WriteFile(d.image, nil, 0o600), os.Truncate(d.image, int64(size)<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(mkfs, "-q", "-F", d.image).CombinedOutput(); err != nil {
-		t.Fatalf("mkfs.ext4: %v %s", err, out)
+	if out, err := exec.Command(mkfs, append(flags, d.image)...).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.%s: %v %s", kind, err, out)
 	}
 	if out, err := d.attach(); err != nil {
 		t.Skipf("a file system cannot be mounted here: %v %s", err, out)

@@ -68,7 +68,7 @@ func TestLaboratoryFindsMissingFsyncs(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLaboratory(t, build(t, overlay(t, c.mutations...)))
+			l := newLaboratory(t, "ext4", build(t, overlay(t, c.mutations...)))
 			const enough = 25
 			for n := range enough {
 				l.work(t, 1, 1+l.random.IntN(4), c.kind)

@@ -23,8 +23,8 @@ type image struct {
 
 func digest(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
 
-// newImage makes an image of a few new blobs and, sometimes, one that others have too.
-func newImage(r *rand.Rand, tag string, shared [][]byte) *image {
+// newImage makes an image of a few new blobs and, sometimes, one that others have too. Its layers have the sizes that are given, or some of any.
+func newImage(r *rand.Rand, tag string, shared [][]byte, layers ...int) *image {
 	i := &image{tag: tag}
 	bytesOf := func(n int) []byte {
 		b := make([]byte, n)
@@ -35,23 +35,37 @@ func newImage(r *rand.Rand, tag string, shared [][]byte) *image {
 	}
 	sizes := []int{200, 5_000, 70_000, 300_000} // in the row, in a file of one page or many
 	i.blobs = append(i.blobs, bytesOf(100+r.IntN(100)))
-	for range 1 + r.IntN(2) {
-		i.blobs = append(i.blobs, bytesOf(sizes[r.IntN(len(sizes))]+r.IntN(50)))
+	for _, size := range layers {
+		i.blobs = append(i.blobs, bytesOf(size))
 	}
-	if r.IntN(3) == 0 {
+	for range 1 + r.IntN(2) {
+		if layers == nil {
+			i.blobs = append(i.blobs, bytesOf(sizes[r.IntN(len(sizes))]+r.IntN(50)))
+		}
+	}
+	if len(shared) > 0 && r.IntN(3) == 0 {
 		i.blobs = append(i.blobs, shared[r.IntN(len(shared))])
 	}
+	return imageOf(tag, i.blobs)
+}
+
+// imageOf makes an image of a configuration and layers.
+func imageOf(tag string, blobs [][]byte) *image {
+	i := &image{tag: tag, blobs: blobs}
 	describe := func(mediaType string, content []byte) map[string]any {
 		return map[string]any{"mediaType": mediaType, "digest": digest(content), "size": len(content)}
 	}
-	layers := []any{}
+	descriptors := []any{}
 	for _, b := range i.blobs[1:] {
-		layers = append(layers, describe("application/vnd.oci.image.layer.v1.tar", b))
+		descriptors = append(descriptors, describe("application/vnd.oci.image.layer.v1.tar", b))
 	}
-	i.manifest, _ = json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": imageManifest, "config": describe("application/vnd.oci.image.config.v1+json", i.blobs[0]), "layers": layers})
+	i.manifest, _ = json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": imageManifest, "config": describe("application/vnd.oci.image.config.v1+json", i.blobs[0]), "layers": descriptors})
 	i.digest = digest(i.manifest)
 	return i
 }
+
+// layer is the digest of the first layer.
+func (i *image) layer() string { return digest(i.blobs[1]) }
 
 // oracle remembers, away from the disks that fail, what was acknowledged.
 type oracle struct {
