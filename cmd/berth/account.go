@@ -17,6 +17,7 @@ type AccountCmd struct {
 	Create      AccountCreateCmd      `cmd:"" help:"Make an account with an administrator, whose access key goes into the credentials file."`
 	List        AccountListCmd        `cmd:"" help:"List the accounts."`
 	Credentials AccountCredentialsCmd `cmd:"" help:"Print the credentials file of a data folder."`
+	Recover     AccountRecoverCmd     `cmd:"" help:"Make a new key for a root user whose keys are lost, on the database itself."`
 }
 
 // AccountCreateCmd is `berth account create`.
