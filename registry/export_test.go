@@ -29,5 +29,11 @@ func (g *Registry) RunLifecycleAround(ctx context.Context, most int, between fun
 	return run.end(run.carryOut(ctx))
 }
 
+// NewerKeepers is a query whose plan a test looks at.
+const NewerKeepers = newerKeepers
+
+// DefaultLimits are the quotas of a registry for which nobody set any.
+func DefaultLimits() Limits { return Limits{}.orDefault() }
+
 // WritePulls writes the times of pulls, without waiting for the second to be over.
 func (g *Registry) WritePulls() { g.pulls.flush() }

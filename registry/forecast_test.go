@@ -9,6 +9,8 @@ import (
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/registry"
+	"github.com/berth-registry/berth/storage/sql"
+	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
 // forecast reads all pages, and answers what is said of each image with a tag, by its first one.
@@ -115,6 +117,26 @@ func TestForecastIsWhatTheRunsDo(t *testing.T) {
 		w.clock.advance(day - time.Minute)
 	}
 	w.holds(r, locked, newest)
+}
+
+// What keeps an image is asked of each part of each index: SQLite looks up those that list it, and does not read every image that is newer, with which a preview of 3,000
+// images took 20 s.
+func TestKeepersAreLookedUp(t *testing.T) {
+	w := newWorld(t, sqltest.SQLite(t), t.TempDir(), registry.Options{})
+	w.ok(w.db.View(t.Context(), func(tx *sql.Tx) error {
+		plan := ""
+		err := tx.Rows(`EXPLAIN QUERY PLAN `+registry.NewerKeepers, sql.Args(1, "sha256:a", 1, "sha256:b"), func(row sql.Scanner) error {
+			var id, parent, unused int
+			var step string
+			err := row.Scan(&id, &parent, &unused, &step)
+			plan += step + "\n"
+			return err
+		})
+		if !strings.Contains(plan, "SEARCH k USING INDEX sqlite_autoindex_manifest_1 (repository_id=? AND digest=?)") {
+			t.Errorf("the plan is\n%s", plan)
+		}
+		return err
+	}))
 }
 
 // The cursor of a page is of one policy: its counts mean nothing for another.

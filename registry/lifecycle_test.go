@@ -111,16 +111,17 @@ func TestLifecycleRuns(t *testing.T) {
 			t.Errorf("told was\n%s", got)
 		}
 		var records []string
+		var times []time.Time
 		w.ok(w.log.Find(w.Context(), audit.Filter{Action: "ecr:PolicyExecutionEvent", Account: vendor}, func(r *audit.Record) error {
 			if r.Principal != "ecr.amazonaws.com" || r.Resource != ref("lifecycle").ARN() || r.RequestID == "" {
 				t.Errorf("%+v", r)
 			}
-			records = append(records, fmt.Sprintf("%s %s %s", r.Tag, oci.Digest(r.Digest).Hex()[:9], r.Statement))
+			at, _ := slices.BinarySearchFunc(times, r.Time, time.Time.Compare)
+			times, records = slices.Insert(times, at, r.Time), slices.Insert(records, at, fmt.Sprintf("%s %s %s", r.Tag, oci.Digest(r.Digest).Hex()[:9], r.Statement))
 			return nil
 		}))
-		slices.Sort(records)
+		// The oldest first (LC-23).
 		want := []string{"1.0.0 " + tagged[0].Hex()[:9] + " rule 2: expire", "1.0.1 " + tagged[1].Hex()[:9] + " rule 2: expire", " " + untagged.Hex()[:9] + " rule 1: expire"}
-		slices.Sort(want)
 		if !slices.Equal(records, want) {
 			t.Errorf("recorded was %q", records)
 		}

@@ -131,9 +131,10 @@ const keepers = `SELECT parent AS keeper FROM manifest_ref WHERE repository_id =
 	UNION SELECT s.digest FROM manifest m JOIN manifest s ON s.repository_id = $1 AND s.digest = m.subject WHERE m.repository_id = $1 AND m.digest = $2 AND m.subject <> ''`
 
 // newerKeepers are those of the keepers that stay, and can be pulled, at least until an image of that time and digest is carried out: younger ones that belong to nothing
-// themselves. An image that belongs to another goes when that does, whatever its own age.
-const newerKeepers = `SELECT k.digest FROM (` + keepers + `) up JOIN manifest k ON k.repository_id = $1 AND k.digest = up.keeper
-	WHERE NOT EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = $1 AND s.digest = k.subject) AND k.status <> 'ARCHIVED' AND (k.pushed_at, k.digest) > ($3, $4)
+// themselves. An image that belongs to another goes when that does, whatever its own age. CROSS JOIN tells SQLite to begin with the few keepers: left to itself it reads
+// every image that is newer.
+const newerKeepers = `SELECT k.digest FROM (` + keepers + `) up CROSS JOIN manifest k WHERE k.repository_id = $1 AND k.digest = up.keeper
+	AND NOT EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = $1 AND s.digest = k.subject) AND k.status <> 'ARCHIVED' AND (k.pushed_at, k.digest) > ($3, $4)
 	AND NOT EXISTS (SELECT 1 FROM manifest_ref p WHERE p.repository_id = $1 AND p.child = k.digest AND p.kind = 'manifest')`
 
 // goesWith are the image, its children that have no tags and what refers to any of these as its subject: as far as no index and no subject needs them but those that

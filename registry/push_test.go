@@ -256,6 +256,17 @@ func TestSameImageAtOnce(t *testing.T) {
 	})
 }
 
+// API-77, API-79: what nobody sets is as in ECR.
+func TestDefaultLimits_API77_API79(t *testing.T) {
+	want := registry.Limits{
+		Uploads: 10_000, Repositories: 100_000, Images: 100_000, ImageTags: 1000, Rules: 50, Templates: 50, Exclusions: 100,
+		LayerBytes: 52_000 * 1024 * 1024, LayerParts: 4200, PartBytes: 20 * 1024 * 1024,
+	}
+	if got := registry.DefaultLimits(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // API-70: limits of images and tags; what is there already can still be tagged, and a deletion makes room.
 func TestImageLimits(t *testing.T) {
 	eachWith(t, registry.Options{Limits: registry.Limits{Images: 3, ImageTags: 2}}, func(w *world) {

@@ -53,6 +53,24 @@ func TestRefusals(t *testing.T) {
 		{with(`"tagStatus":"any","storageClass":"archive","countType":"sinceImageTransitioned",`+days+`90`, archive), "SINCE_IMAGE_TRANSITIONED supports the EXPIRE action only", "rules[0].action"},
 		{with(`"tagStatus":"any","storageClass":"archive","countType":"sinceImageTransitioned",`+days+`89`, expire), "numeric instance is lower than the required minimum (minimum: 90, found: 89)", "rules[0].selection.countNumber"},
 		{with(`"tagStatus":"any","countType":"imageCountMoreThan","countNumber":99999999999999999999`, expire), `instance type (number) does not match any allowed primitive type (allowed: ["integer"])`, "rules[0].selection.countNumber"},
+		// LC-2, LC-3: every member that must be there, and no other.
+		{`{"rules":[{"rulePriority":1,"name":"x","selection":{` + anyOne + `},"action":{"type":"expire"}}]}`, `object instance has properties which are not allowed by the schema: (["name"])`, "rules[0]"},
+		{with(`"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1,"age":1`, expire), `object instance has properties which are not allowed by the schema: (["age"])`, "rules[0].selection"},
+		{with(anyOne, `{"type":"expire","when":"now"}`), `object instance has properties which are not allowed by the schema: (["when"])`, "rules[0].action"},
+		{with(``, expire), `object has missing required properties (["countNumber","countType","tagStatus"])`, "rules[0].selection"},
+		{with(anyOne, `{}`), `object has missing required properties (["type"])`, "rules[0].action"},
+		{with(`"tagStatus":"any","countType":"imageCountMoreThan","countNumber":0`, expire), "numeric instance is lower than the required minimum (minimum: 1, found: 0)", "rules[0].selection.countNumber"},
+		{with(`"tagStatus":"any","storageClass":"frozen","countType":"imageCountMoreThan","countNumber":1`, expire), `instance value ("frozen") not found in enum (possible values: ["archive","standard"])`, "rules[0].selection.storageClass"},
+		{with(anyOne, `{"type":"transition","targetStorageClass":"standard"}`), `instance value ("standard") not found in enum (possible values: ["archive"])`, "rules[0].action.targetStorageClass"},
+		// LC-5: all three that count days say so.
+		{with(`"tagStatus":"any","countType":"sinceImagePulled","countNumber":1`, archive), "instance failed to match exactly one schema (matched 0 out of 2)", "rules[0].selection.countType"},
+		{with(`"tagStatus":"any","storageClass":"archive","countType":"sinceImageTransitioned","countNumber":90`, expire), "instance failed to match exactly one schema (matched 0 out of 2)", "rules[0].selection.countType"},
+		// LC-6: who selects by no tags names none, not even none at all.
+		{with(`"tagStatus":"untagged","tagPrefixList":[],"countType":"imageCountMoreThan","countNumber":1`, expire), "array is too short: must have at least 1 elements but instance has 0 elements", "rules[0].selection.tagPrefixList"},
+		{with(`"tagStatus":"any","tagPatternList":[],"countType":"imageCountMoreThan","countNumber":1`, expire), "array is too short: must have at least 1 elements but instance has 0 elements", "rules[0].selection.tagPatternList"},
+		// LC-8: what counts images or days since a push or a pull is not for the archive.
+		{with(`"tagStatus":"any","storageClass":"archive","countType":"sinceImagePushed",`+days+`90`, expire), "SINCE_IMAGE_PUSHED, SINCE_IMAGE_PULLED and IMAGE_COUNT_MORE_THAN support the STANDARD storage class only", "rules[0].selection"},
+		{with(`"tagStatus":"any","storageClass":"archive","countType":"sinceImagePulled",`+days+`90`, archive), "SINCE_IMAGE_PUSHED, SINCE_IMAGE_PULLED and IMAGE_COUNT_MORE_THAN support the STANDARD storage class only", "rules[0].selection"},
 		{policyOf(ok, ok), "Duplicate priority in multiple rules", "rules[1].rulePriority"},
 		{policyOf(ok, rule(2, untaggedDay)), "Only one rule can select Untagged images per storage class", "rules[1]"},
 		{policyOf(rule(3, anyOne), rule(4, anyOne)), "Only one rule can specify tagStatus=ANY per storage class", "rules[1]"},
@@ -63,6 +81,39 @@ func TestRefusals(t *testing.T) {
 		var invalid *lifecycle.Invalid
 		if !errors.As(err, &invalid) || invalid.Detail != c.detail || invalid.Path != c.path {
 			t.Errorf("%.200s:\n got %v\nwant %s at %q", c.policy, err, c.detail, c.path)
+		}
+	}
+}
+
+// LC-2, LC-4, LC-7, LC-8, LC-9: what is unusual, and a policy all the same.
+func TestAcceptedPolicies(t *testing.T) {
+	with := func(priority int, selection, action string) string {
+		return fmt.Sprintf(`{"rulePriority":%d,"selection":{%s},"action":%s}`, priority, selection, action)
+	}
+	const expire, archive, days = `{"type":"expire"}`, `{"type":"transition","targetStorageClass":"archive"}`, `"countUnit":"days","countNumber":`
+	const coldest = `"tagStatus":%q,"storageClass":"archive","countType":"sinceImageTransitioned",` + days + `90`
+	for name, policy := range map[string]string{
+		"gaps between priorities":         policyOf(with(7, untaggedDay, expire), with(900, anyOne, expire)),
+		"rules in any order":              policyOf(with(9, anyOne, expire), with(2, untaggedDay, expire)),
+		"a description of nothing":        `{"rules":[{"rulePriority":1,"description":"","selection":{` + anyOne + `},"action":` + expire + `}]}`,
+		"the class that is the default":   policyOf(with(1, anyOne+`,"storageClass":"standard"`, expire)),
+		"archive by number":               policyOf(with(1, anyOne, archive)),
+		"archive by age":                  policyOf(with(1, untaggedDay, archive)),
+		"archive by pull":                 policyOf(with(1, `"tagStatus":"any","countType":"sinceImagePulled",`+days+`1`, archive)),
+		"90 days in the archive":          policyOf(with(1, fmt.Sprintf(coldest, "any"), expire)),
+		"any in each class":               policyOf(with(1, anyOne, archive), with(2, fmt.Sprintf(coldest, "any"), expire)),
+		"untagged in each class":          policyOf(with(1, untaggedDay, archive), with(2, fmt.Sprintf(coldest, "untagged"), expire)),
+		"the same prefixes in each class": policyOf(with(1, tagged("tagPrefixList", `"v"`, moreThanOne), archive), with(2, fmt.Sprintf(coldest, "tagged")+`,"tagPrefixList":["v"]`, expire)),
+		"four asterisks":                  policyOf(with(1, tagged("tagPatternList", `"*b*c*d*e"`, moreThanOne), expire)),
+		"fifty rules": policyOf(func() (list []string) {
+			for n := range 50 {
+				list = append(list, with(n+1, tagged("tagPrefixList", fmt.Sprintf(`"p%d"`, n), moreThanOne), expire))
+			}
+			return list
+		}()...),
+	} {
+		if _, err := lifecycle.Parse([]byte(policy)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

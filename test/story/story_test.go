@@ -320,13 +320,13 @@ func freePort(host string) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// ready URL waits until a server answers there.
+// ready URL waits until a server answers there, for minutes on a busy machine.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: ready URL")
 	}
 	var last error
-	for range 300 {
+	for range 3000 {
 		answer, err := http.Get(args[0])
 		if err == nil {
 			answer.Body.Close()
