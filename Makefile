@@ -28,7 +28,7 @@ soak: ## the laboratory's long version: 70 power cuts over at least 1,000 acknow
 	@test/tools test
 	go test ./test/fault -run TestPowerCuts -v -timeout 60m -args -cuts 70 -acks 1000
 
-bench: build ## berth beside distribution, zot (where it is on PATH) and nginx, as ratios
+bench: build ## berth beside distribution, zot and olareg (where they are on PATH) and nginx, as ratios
 	@test/tools bench
 	@go run ./bench
 

@@ -19,14 +19,11 @@ import (
 type latencies struct {
 	What       string // "calm", or "collecting"
 	Pulls      int
-	P50, P99   float64
+	P50, P99   float64 // P99: the median of those of all windows, so that neither a long measurement nor a neighbour on the machine decides
 	Seconds    float64
 	Collected  int // objects that were removed meanwhile
 	CPUPercent float64
 }
-
-// gone is how many blobs the scenario has collected.
-const gone = 100_000
 
 func collecting() scenario {
 	return scenario{
@@ -35,6 +32,9 @@ func collecting() scenario {
 		goals: []goal{{figure: func(m *measured) []float64 { return []float64{p99Ratio(m.Latencies)} }, limit: 1.2}},
 	}
 }
+
+// window is of how long a p99 is: of a thousand pulls.
+const window = 10 * time.Second
 
 // p99Ratio compares all pulls of a kind: the p99 of those while there was garbage by that of those when there was none, medians of the turns.
 func p99Ratio(all []latencies) float64 {
@@ -57,14 +57,14 @@ func collectRound(ctx context.Context, b *bench, m *measured) error {
 		for _, what := range []string{"calm", "collecting"} {
 			n := 0
 			if what == "collecting" {
-				n = gone / turns
+				n = b.many / turns
 			}
 			fmt.Fprintf(b.say, "  %s %d\n", what, turn+1)
 			// Both begin with a start, so that neither has the warmer caches.
 			if err := t.offline(ctx, func(db *sql.DB) error { return litter(ctx, db, filepath.Join(t.dir, "data", "blobs", "blob"), n) }); err != nil {
 				return err
 			}
-			l, err := t.pacedPulls(ctx, max(10*time.Second, time.Duration(3*b.seconds*float64(time.Second))), n)
+			l, err := t.pacedPulls(ctx, 3*window, n)
 			if err != nil {
 				return err
 			}
@@ -131,6 +131,7 @@ func (t *target) pacedPulls(ctx context.Context, least time.Duration, n int) (la
 	}
 	start, cpu := time.Now(), t.process.cpu()
 	var all []float64
+	windows := map[int][]float64{}
 	var mu sync.Mutex
 	over := make(chan struct{})
 	failed := make(chan error, 1)
@@ -155,7 +156,9 @@ func (t *target) pacedPulls(ctx context.Context, least time.Duration, n int) (la
 					}
 				}
 				mu.Lock()
-				all = append(all, time.Since(due).Seconds()*1000)
+				took := time.Since(due).Seconds() * 1000
+				all = append(all, took)
+				windows[int(time.Since(start)/window)] = append(windows[int(time.Since(start)/window)], took)
 				mu.Unlock()
 			}
 		})
@@ -186,9 +189,14 @@ func (t *target) pacedPulls(ctx context.Context, least time.Duration, n int) (la
 	if err != nil {
 		return latencies{}, err
 	}
-	all = all[min(40, len(all)/2):] // the first find cold caches
-	slices.Sort(all)
-	return latencies{Pulls: len(all), P50: all[len(all)/2], P99: all[len(all)*99/100], Seconds: took.Seconds(), Collected: now - before,
+	var p99s []float64
+	for _, w := range windows {
+		if len(w) >= 500 { // the last is cut off
+			slices.Sort(w)
+			p99s = append(p99s, w[len(w)*99/100])
+		}
+	}
+	return latencies{Pulls: len(all), P50: median(all), P99: median(p99s), Seconds: took.Seconds(), Collected: now - before,
 		CPUPercent: 100 * (t.process.cpu() - cpu).Seconds() / took.Seconds()}, nil
 }
 

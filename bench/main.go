@@ -3,6 +3,8 @@
 //
 //	go run ./bench                                     every scenario, every target that is here
 //	go run ./bench -targets berth,nginx -scenarios pull-image,blob-get
+//	go run ./bench -before ../old/bin/berth -targets berth -scenarios push-small-image     what a change did
+//	go run ./bench -results bin/bench.json -page docs/performance.md                         the page
 //
 // berth runs as its users run it: signing in, IAM and audit on, every push durable. The peers run without authentication.
 // Rounds alternate between the targets (A B C A B C ...), so that a disturbance of the machine hits all of them, and medians are reported:
@@ -39,6 +41,8 @@ func main() {
 	flag.StringVar(&o.berth, "berth", "bin/berth", "the berth to measure")
 	flag.StringVar(&o.before, "before", "", "another berth, measured beside it as \"before\": the effect of a change, in one run")
 	flag.BoolVar(&o.json, "json", false, "print the results as JSON")
+	flag.StringVar(&o.results, "results", "", "file that keeps the results: those of scenarios that are left out now are taken from it")
+	flag.StringVar(&o.page, "page", "", "file to write the page of all results to")
 	flag.IntVar(&o.many, "many", 100_000, "images of the scenarios with many tags")
 	flag.Parse()
 	exit(run(ctx, o))
@@ -53,10 +57,10 @@ func exit(err error) {
 }
 
 type options struct {
-	targets, scenarios, dir, berth, before string
-	seconds                                float64
-	rounds, many                           int
-	json                                   bool
+	targets, scenarios, dir, berth, before, results, page string
+	seconds                                               float64
+	rounds, many                                          int
+	json                                                  bool
 }
 
 func run(ctx context.Context, o options) error {
@@ -113,6 +117,16 @@ func run(ctx context.Context, o options) error {
 		results = append(results, r)
 		if !o.json {
 			r.print(os.Stdout)
+		}
+	}
+	if o.results != "" {
+		if results, err = keep(o.results, results); err != nil {
+			return err
+		}
+	}
+	if o.page != "" {
+		if err := os.WriteFile(o.page, b.page(results), 0o644); err != nil {
+			return err
 		}
 	}
 	if o.json {

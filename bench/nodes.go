@@ -112,6 +112,9 @@ func nodesRound(ctx context.Context, b *bench, m *measured) (err error) {
 		}
 		images = append(images, i)
 	}
+	if _, err := b.pullFrom(ctx, all, images, time.Second); err != nil { // what they read from PostgreSQL once is in memory then
+		return err
+	}
 	limit := nodeShare
 	for i, t := range all {
 		free, err := limitCPU(t.process.cmd.Process.Pid, fmt.Sprintf("berth-bench-%d-%d", os.Getpid(), i), nodeShare)

@@ -113,8 +113,11 @@ func scenarioNames() []string {
 
 func chooseScenarios(list string) ([]scenario, error) {
 	all := scenarios()
-	if list == "all" {
+	switch list {
+	case "all":
 		return all, nil
+	case "none": // to make the page of what is kept
+		return nil, nil
 	}
 	var chosen []scenario
 	for _, name := range strings.Split(list, ",") {
