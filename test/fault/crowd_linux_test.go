@@ -161,20 +161,18 @@ func TestEndAmongPushes(t *testing.T) {
 	b := newBerth(t, build(t, ""), t.TempDir()+"/data", t.TempDir()+"/blobs")
 	const many = 100
 	b.client.Transport = &http.Transport{MaxIdleConnsPerHost: many}
-	var begun, working sync.WaitGroup
-	begun.Add(many)
+	var working sync.WaitGroup
 	rest := make(chan struct{})
 	random := rand.New(rand.NewPCG(14, 15))
 	var contents [many][]byte
 	for n := range many {
-		contents[n] = newImage(random, "", nil, 70_000).blobs[1]
+		contents[n] = newImage(random, "", nil, 600_000).blobs[1]
 		working.Go(func() {
 			in, out := io.Pipe()
 			go func() {
-				_, _ = out.Write(contents[n][:40_000])
-				begun.Done()
+				_, _ = out.Write(contents[n][:550_000])
 				<-rest
-				_, err := out.Write(contents[n][40_000:])
+				_, err := out.Write(contents[n][550_000:])
 				out.CloseWithError(err)
 			}()
 			r, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+b.addr+b.path("/blobs/uploads/?digest=%s", digest(contents[n])), in)
@@ -196,7 +194,10 @@ func TestEndAmongPushes(t *testing.T) {
 			}
 		})
 	}
-	begun.Wait()
+	soon(t, "the server has the beginning of all", 30*time.Second, func() bool { // which it writes by 512 KiB
+		files, err := os.ReadDir(filepath.Join(b.blobs, "upload"))
+		return err == nil && len(files) == many
+	})
 	time.AfterFunc(500*time.Millisecond, func() { close(rest) })
 	if err := b.end(30 * time.Second); err != nil {
 		t.Errorf("it did not end well: %v %s", err, b.said())
