@@ -1,7 +1,6 @@
 package ecr_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -36,11 +35,17 @@ func operations(c caller, registry string) map[string]func() error {
 		"CreateRepository": func() error {
 			return drop(c.CreateRepository(c.ctx, &ecr.CreateRepositoryInput{RegistryId: id, RepositoryName: name}))
 		},
+		"DeleteLifecyclePolicy": func() error {
+			return drop(c.DeleteLifecyclePolicy(c.ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: id, RepositoryName: name}))
+		},
 		"DeleteRepository": func() error {
 			return drop(c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RegistryId: id, RepositoryName: name, Force: true}))
 		},
 		"DeleteRepositoryPolicy": func() error {
 			return drop(c.DeleteRepositoryPolicy(c.ctx, &ecr.DeleteRepositoryPolicyInput{RegistryId: id, RepositoryName: name}))
+		},
+		"DescribeImageSigningStatus": func() error {
+			return drop(c.DescribeImageSigningStatus(c.ctx, &ecr.DescribeImageSigningStatusInput{RegistryId: id, RepositoryName: name, ImageId: &byTag("v1")[0]}))
 		},
 		"DescribeImages": func() error {
 			return drop(c.DescribeImages(c.ctx, &ecr.DescribeImagesInput{RegistryId: id, RepositoryName: name}))
@@ -50,6 +55,12 @@ func operations(c caller, registry string) map[string]func() error {
 		},
 		"GetDownloadUrlForLayer": func() error {
 			return drop(c.GetDownloadUrlForLayer(c.ctx, &ecr.GetDownloadUrlForLayerInput{RegistryId: id, RepositoryName: name, LayerDigest: some}))
+		},
+		"GetLifecyclePolicy": func() error {
+			return drop(c.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RegistryId: id, RepositoryName: name}))
+		},
+		"GetLifecyclePolicyPreview": func() error {
+			return drop(c.GetLifecyclePolicyPreview(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RegistryId: id, RepositoryName: name}))
 		},
 		"GetRepositoryPolicy": func() error {
 			return drop(c.GetRepositoryPolicy(c.ctx, &ecr.GetRepositoryPolicyInput{RegistryId: id, RepositoryName: name}))
@@ -72,8 +83,14 @@ func operations(c caller, registry string) map[string]func() error {
 		"PutImageTagMutability": func() error {
 			return drop(c.PutImageTagMutability(c.ctx, &ecr.PutImageTagMutabilityInput{RegistryId: id, RepositoryName: name, ImageTagMutability: "IMMUTABLE"}))
 		},
+		"PutLifecyclePolicy": func() error {
+			return drop(c.PutLifecyclePolicy(c.ctx, &ecr.PutLifecyclePolicyInput{RegistryId: id, RepositoryName: name, LifecyclePolicyText: aws.String(gitRules)}))
+		},
 		"SetRepositoryPolicy": func() error {
 			return drop(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RegistryId: id, RepositoryName: name, PolicyText: aws.String(sharing)}))
+		},
+		"StartLifecyclePolicyPreview": func() error {
+			return drop(c.StartLifecyclePolicyPreview(c.ctx, &ecr.StartLifecyclePolicyPreviewInput{RegistryId: id, RepositoryName: name, LifecyclePolicyText: aws.String(gitRules)}))
 		},
 		"TagResource": func() error {
 			return drop(c.TagResource(c.ctx, &ecr.TagResourceInput{ResourceArn: resource, Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}))
@@ -81,8 +98,59 @@ func operations(c caller, registry string) map[string]func() error {
 		"UntagResource": func() error {
 			return drop(c.UntagResource(c.ctx, &ecr.UntagResourceInput{ResourceArn: resource, TagKeys: []string{"a"}}))
 		},
+		"UpdateImageStorageClass": func() error {
+			return drop(c.UpdateImageStorageClass(c.ctx, &ecr.UpdateImageStorageClassInput{RegistryId: id, RepositoryName: name, ImageId: &byTag("v1")[0], TargetStorageClass: "ARCHIVE"}))
+		},
 		"UploadLayerPart": func() error {
 			return drop(c.UploadLayerPart(c.ctx, &ecr.UploadLayerPartInput{RegistryId: id, RepositoryName: name, UploadId: upload, PartFirstByte: aws.Int64(0), PartLastByte: aws.Int64(0), LayerPartBlob: []byte("x")}))
+		},
+	}
+}
+
+// settings is every operation on the registry itself, which names no repository, by its action.
+func settings(c caller) map[string]func() error {
+	drop := func(_ any, err error) error { return err }
+	prefix, arn := aws.String("team"), aws.String("arn:aws:iam::"+vendor+":user/scanner")
+	profile := aws.String("arn:aws:signer:" + region + ":" + vendor + ":/signing-profiles/release")
+	return map[string]func() error{
+		"CreateRepositoryCreationTemplate": func() error {
+			return drop(c.CreateRepositoryCreationTemplate(c.ctx, &ecr.CreateRepositoryCreationTemplateInput{Prefix: prefix, AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}}))
+		},
+		"DeleteRegistryPolicy": func() error { return drop(c.DeleteRegistryPolicy(c.ctx, &ecr.DeleteRegistryPolicyInput{})) },
+		"DeleteRepositoryCreationTemplate": func() error {
+			return drop(c.DeleteRepositoryCreationTemplate(c.ctx, &ecr.DeleteRepositoryCreationTemplateInput{Prefix: prefix}))
+		},
+		"DeleteSigningConfiguration": func() error { return drop(c.DeleteSigningConfiguration(c.ctx, &ecr.DeleteSigningConfigurationInput{})) },
+		"DeregisterPullTimeUpdateExclusion": func() error {
+			return drop(c.DeregisterPullTimeUpdateExclusion(c.ctx, &ecr.DeregisterPullTimeUpdateExclusionInput{PrincipalArn: arn}))
+		},
+		"DescribeRegistry": func() error { return drop(c.DescribeRegistry(c.ctx, &ecr.DescribeRegistryInput{})) },
+		"DescribeRepositoryCreationTemplates": func() error {
+			return drop(c.DescribeRepositoryCreationTemplates(c.ctx, &ecr.DescribeRepositoryCreationTemplatesInput{}))
+		},
+		"GetAccountSetting": func() error {
+			return drop(c.GetAccountSetting(c.ctx, &ecr.GetAccountSettingInput{Name: aws.String("BLOB_MOUNTING")}))
+		},
+		"GetAuthorizationToken":   func() error { return drop(c.GetAuthorizationToken(c.ctx, &ecr.GetAuthorizationTokenInput{})) },
+		"GetRegistryPolicy":       func() error { return drop(c.GetRegistryPolicy(c.ctx, &ecr.GetRegistryPolicyInput{})) },
+		"GetSigningConfiguration": func() error { return drop(c.GetSigningConfiguration(c.ctx, &ecr.GetSigningConfigurationInput{})) },
+		"ListPullTimeUpdateExclusions": func() error {
+			return drop(c.ListPullTimeUpdateExclusions(c.ctx, &ecr.ListPullTimeUpdateExclusionsInput{}))
+		},
+		"PutAccountSetting": func() error {
+			return drop(c.PutAccountSetting(c.ctx, &ecr.PutAccountSettingInput{Name: aws.String("BLOB_MOUNTING"), Value: aws.String("ENABLED")}))
+		},
+		"PutRegistryPolicy": func() error {
+			return drop(c.PutRegistryPolicy(c.ctx, &ecr.PutRegistryPolicyInput{PolicyText: aws.String(strings.Replace(openPolicy, `"Action"`, `"Resource":"*","Action"`, 1))}))
+		},
+		"PutSigningConfiguration": func() error {
+			return drop(c.PutSigningConfiguration(c.ctx, &ecr.PutSigningConfigurationInput{SigningConfiguration: &types.SigningConfiguration{Rules: []types.SigningRule{{SigningProfileArn: profile}}}}))
+		},
+		"RegisterPullTimeUpdateExclusion": func() error {
+			return drop(c.RegisterPullTimeUpdateExclusion(c.ctx, &ecr.RegisterPullTimeUpdateExclusionInput{PrincipalArn: arn}))
+		},
+		"UpdateRepositoryCreationTemplate": func() error {
+			return drop(c.UpdateRepositoryCreationTemplate(c.ctx, &ecr.UpdateRepositoryCreationTemplateInput{Prefix: prefix}))
 		},
 	}
 }
@@ -122,27 +190,33 @@ func TestUsersWithoutPermissionAreRefusedEverywhere_API28_API29(t *testing.T) {
 	b := start(t)
 	b.root(t, vendor, region).repository(t, "app")
 	c := b.user(t, vendor, region, "intern", "")
-	for action, call := range operations(c, vendor) {
-		refused(t, call(), "AccessDeniedException", "User: arn:aws:iam::111222333444:user/intern is not authorized to perform: ecr:"+action+
-			" on resource: arn:aws:ecr:us-east-2:111222333444:repository/app because no identity-based policy allows the ecr:"+action+" action")
+	ofRepository, ofRegistry := operations(c, vendor), settings(c)
+	refusedFor := func(action, resource string, err error) {
+		t.Helper()
+		refused(t, err, "AccessDeniedException", "User: arn:aws:iam::111222333444:user/intern is not authorized to perform: ecr:"+action+
+			" on resource: "+resource+" because no identity-based policy allows the ecr:"+action+" action")
 	}
-	// What has no resource, and the list of all repositories.
-	drop := func(_ any, err error) error { return err }
-	for action, err := range map[string]error{
-		"GetAuthorizationToken": drop(c.GetAuthorizationToken(c.ctx, &ecr.GetAuthorizationTokenInput{})),
-		"DescribeRegistry":      drop(c.DescribeRegistry(c.ctx, &ecr.DescribeRegistryInput{})),
-		"GetAccountSetting":     drop(c.GetAccountSetting(c.ctx, &ecr.GetAccountSettingInput{Name: aws.String("BLOB_MOUNTING")})),
-		"PutAccountSetting":     drop(c.PutAccountSetting(c.ctx, &ecr.PutAccountSettingInput{Name: aws.String("BLOB_MOUNTING"), Value: aws.String("ENABLED")})),
-	} {
-		refused(t, err, "AccessDeniedException", fmt.Sprintf("User: arn:aws:iam::111222333444:user/intern is not authorized to perform: ecr:%[1]s on resource: * "+
-			"because no identity-based policy allows the ecr:%[1]s action", action))
+	const app = "arn:aws:ecr:us-east-2:111222333444:repository/app"
+	for action, call := range ofRepository {
+		refusedFor(action, app, call())
 	}
-	_, err := c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{})
+	for action, call := range ofRegistry {
+		refusedFor(action, "*", call())
+	}
+	_, err := c.ListImageReferrers(c.ctx, &ecr.ListImageReferrersInput{RepositoryName: aws.String("app"), SubjectId: &types.SubjectIdentifier{ImageDigest: aws.String(digestOf("some"))}})
+	refusedFor("BatchGetImage", app, err) // which has no action of its own (API-59)
+	served, _ := exceptionsOf(t)
+	for operation := range served {
+		if ofRepository[operation] == nil && ofRegistry[operation] == nil && operation != "ListImageReferrers" {
+			t.Errorf("nobody was refused %s", operation)
+		}
+	}
+	_, err = c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{})
 	refused(t, err, "AccessDeniedException", "User: arn:aws:iam::111222333444:user/intern is not authorized to perform: ecr:DescribeRepositories on resource: "+
 		"arn:aws:ecr:us-east-2:111222333444:repository/* because no identity-based policy allows the ecr:DescribeRepositories action")
 }
 
-func TestSharingWithAnotherAccount_API26_HTTP35(t *testing.T) {
+func TestSharingWithAnotherAccount_API26_API44_HTTP35(t *testing.T) {
 	b := start(t)
 	owner := b.root(t, vendor, region)
 	owner.repository(t, "app")
@@ -161,6 +235,11 @@ func TestSharingWithAnotherAccount_API26_HTTP35(t *testing.T) {
 	_, err := dev.InitiateLayerUpload(dev.ctx, &ecr.InitiateLayerUploadInput{RegistryId: aws.String(vendor), RepositoryName: aws.String("app")})
 	refused(t, err, "AccessDeniedException", "User: arn:aws:iam::999888777666:user/CustomerDev is not authorized to perform: ecr:InitiateLayerUpload on resource: "+
 		"arn:aws:ecr:us-east-2:111222333444:repository/app because no resource-based policy allows the ecr:InitiateLayerUpload action")
+	// API-44: the action on no repository is not this policy's to allow.
+	only := b.user(t, customer, region, "Only", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:BatchGetImage","Resource":"*"}]}`)
+	_, err = only.GetAuthorizationToken(only.ctx, &ecr.GetAuthorizationTokenInput{})
+	refused(t, err, "AccessDeniedException", "User: arn:aws:iam::999888777666:user/Only is not authorized to perform: ecr:GetAuthorizationToken on resource: * "+
+		"because no identity-based policy allows the ecr:GetAuthorizationToken action")
 	// A user of the customer without a policy of their own.
 	idle := b.user(t, customer, region, "Idle", "")
 	_, err = idle.BatchGetImage(idle.ctx, &ecr.BatchGetImageInput{RegistryId: aws.String(vendor), RepositoryName: aws.String("app"), ImageIds: byTag("1.1.0")})
@@ -214,6 +293,35 @@ func TestTagConditions_API30(t *testing.T) {
 		create("blue-two", "blue"), tag("red-app", "blue"), untag("team"), untag("note", "team"),
 	} {
 		refused(t, denied, "AccessDeniedException", "User: arn:aws:iam::111222333444:user/red is not authorized…")
+	}
+}
+
+// aws:TagKeys is asked at each operation that names keys of tags (API-30).
+func TestTagKeyConditions_API30(t *testing.T) {
+	b := start(t)
+	b.root(t, vendor, region).repository(t, "app")
+	c := b.user(t, vendor, region, "labeller", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:CreateRepository","ecr:TagResource","ecr:UntagResource"],"Resource":"*",
+		"Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["team","stage"]}}}]}`)
+	resource := aws.String("arn:aws:ecr:us-east-2:111222333444:repository/app")
+	for _, test := range []struct {
+		keys    []string
+		allowed bool
+	}{{[]string{"team"}, true}, {[]string{"team", "stage"}, true}, {[]string{"team", "owner"}, false}, {[]string{"owner"}, false}} {
+		var tags []types.Tag
+		for _, key := range test.keys {
+			tags = append(tags, types.Tag{Key: &key, Value: aws.String("v")})
+		}
+		_, create := c.CreateRepository(c.ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("of-" + strings.Join(test.keys, "-")), Tags: tags})
+		_, tag := c.TagResource(c.ctx, &ecr.TagResourceInput{ResourceArn: resource, Tags: tags})
+		_, untag := c.UntagResource(c.ctx, &ecr.UntagResourceInput{ResourceArn: resource, TagKeys: test.keys})
+		for operation, err := range map[string]error{"CreateRepository": create, "TagResource": tag, "UntagResource": untag} {
+			if test.allowed && err != nil {
+				t.Errorf("%s %v: %v", operation, test.keys, err)
+			}
+			if !test.allowed {
+				refused(t, err, "AccessDeniedException", "User: arn:aws:iam::111222333444:user/labeller is not authorized to perform: ecr:…")
+			}
+		}
 	}
 }
 

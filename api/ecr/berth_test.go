@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/berth-registry/berth/berthtest"
@@ -72,4 +73,10 @@ type caller struct {
 	as    *berthtest.Caller
 	berth *berth
 	ctx   context.Context
+}
+
+// once is the caller with an SDK that tries nothing again, for errors that it takes for passing ones: ServerException, and LimitExceededException too.
+func (c caller) once() caller {
+	c.Client = awsecr.New(c.Options(), func(o *awsecr.Options) { o.Retryer = aws.NopRetryer{} })
+	return c
 }

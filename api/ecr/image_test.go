@@ -71,6 +71,8 @@ func TestDescribeImages_API51_API52_API53(t *testing.T) {
 	artifact := c.push(t, "app", strings.Replace(
 		strings.Replace(small, `"config"`, `"artifactType":"application/spdx+json","config"`, 1),
 		`"layers"`, fmt.Sprintf(`"subject":{"mediaType":"%s","digest":"%s","size":%d},"layers"`, ociManifest, bigDigest, len(big)), 1), "")
+	list := c.push(t, "app", strings.Replace(indexOf(small), `"manifests"`, `"artifactType":"application/x-bundle","manifests"`, 1), "list")
+	nested := c.push(t, "app", strings.Replace(indexOf(indexOf(small, big)), ociManifest, ociIndex, 1), "nested")
 	got := map[string]types.ImageDetail{}
 	for _, d := range must(c.DescribeImages(c.ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("app")}))(t).ImageDetails {
 		got[*d.ImageDigest] = d
@@ -86,6 +88,8 @@ func TestDescribeImages_API51_API52_API53(t *testing.T) {
 		bigDigest:   fmt.Sprint([]string(nil), 8+10+5, ociManifest, "application/vnd.oci.image.config.v1+json", ""),
 		index:       fmt.Sprint([]string{"index"}, 8+10+5, ociIndex, "", ""), // its largest child
 		artifact:    fmt.Sprint([]string(nil), 7+5, ociManifest, "application/spdx+json", bigDigest),
+		list:        fmt.Sprint([]string{"list"}, 7+5, ociIndex, "application/x-bundle", ""),
+		nested:      fmt.Sprint([]string{"nested"}, 8+10+5, ociIndex, "", ""),
 	} {
 		d := got[digest]
 		if is := fmt.Sprint(d.ImageTags, aws.ToInt64(d.ImageSizeInBytes), aws.ToString(d.ImageManifestMediaType), aws.ToString(d.ArtifactMediaType), aws.ToString(d.SubjectManifestDigest)); is != want {
@@ -251,7 +255,7 @@ func TestPullsAreRecorded_API54(t *testing.T) {
 }
 
 func TestAnswersOfManyLargeManifestsAreBounded_H41(t *testing.T) {
-	c := start(t).root(t, vendor, region)
+	c := start(t).root(t, vendor, region).once()
 	c.repository(t, "app")
 	manifest := c.imageOf(t, "app", `{}`)
 	manifest = strings.Replace(manifest, `"layers"`, `"annotations":{"a":"`+strings.Repeat("a", 4<<20-1-len(manifest)-30)+`"},"layers"`, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -140,6 +141,43 @@ func TestLifecyclePolicyOfGuides_LC25_LC26_LC32(t *testing.T) {
 	}
 	_, err = c.DeleteLifecyclePolicy(c.ctx, &ecr.DeleteLifecyclePolicyInput{RepositoryName: aws.String("app")})
 	refused(t, err, "LifecyclePolicyNotFoundException", "Lifecycle policy does not exist…")
+}
+
+// LC-25, LC-26: a preview without a text is of the policy that is there, and says of an image that is to be archived where it goes; each member of each result.
+func TestPreviewOfTheStoredPolicy_LC25_LC26(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	const text = `{"rules":[{"rulePriority":3,"selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}},
+		{"rulePriority":7,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"transition","targetStorageClass":"archive"}}]}`
+	manifest := c.imageOf(t, "app", `{"of":"cold"}`)
+	cold := c.push(t, "app", manifest, "b")
+	c.push(t, "app", manifest, "a")
+	gone := c.image(t, "app", "gone", "")
+	c.image(t, "app", "kept untagged", "")
+	c.image(t, "app", "newest", "v1")
+	must(c.PutLifecyclePolicy(c.ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("app"), LifecyclePolicyText: aws.String(text)}))(t)
+	if s := must(c.StartLifecyclePolicyPreview(c.ctx, &ecr.StartLifecyclePolicyPreviewInput{RepositoryName: aws.String("app")}))(t); *s.LifecyclePolicyText != text || *s.RepositoryName != "app" {
+		t.Errorf("%+v", s)
+	}
+	_, out := c.previewOf(t, "app", 100)
+	pushed := map[string]time.Time{}
+	for _, d := range must(c.DescribeImages(c.ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("app")}))(t).ImageDetails {
+		pushed[*d.ImageDigest] = *d.ImagePushedAt
+	}
+	archive, standard := types.LifecyclePolicyTargetStorageClassArchive, types.LifecyclePolicyStorageClassStandard
+	want := []types.LifecyclePolicyPreviewResult{
+		{ImageDigest: &cold, ImageTags: []string{"a", "b"}, ImagePushedAt: aws.Time(pushed[cold]), AppliedRulePriority: aws.Int32(7), StorageClass: standard, Action: &types.LifecyclePolicyRuleAction{Type: types.ImageActionTypeTransition, TargetStorageClass: archive}},
+		{ImageDigest: &gone, ImagePushedAt: aws.Time(pushed[gone]), AppliedRulePriority: aws.Int32(3), StorageClass: standard, Action: &types.LifecyclePolicyRuleAction{Type: types.ImageActionTypeExpire}},
+	}
+	if !reflect.DeepEqual(out.PreviewResults, want) {
+		t.Errorf("results %+v, want %+v", out.PreviewResults, want)
+	}
+	if s := out.Summary; *s.ExpiringImageTotalCount != 1 || len(s.TransitioningImageTotalCounts) != 1 || *s.TransitioningImageTotalCounts[0].ImageTotalCount != 1 || s.TransitioningImageTotalCounts[0].TargetStorageClass != archive {
+		t.Errorf("summary %+v", s)
+	}
+	if out.Status != types.LifecyclePolicyPreviewStatusComplete || *out.RegistryId != vendor || *out.RepositoryName != "app" || *out.LifecyclePolicyText != text {
+		t.Errorf("%+v", out)
+	}
 }
 
 // LC-1, LC-10: a wrong policy is refused in AWS's words, with the place where it is wrong; nothing is stored.

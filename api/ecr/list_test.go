@@ -200,3 +200,102 @@ func TestPagesOfTheLists_API10_H55(t *testing.T) {
 	_, err = c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: make([]string, 101)})
 	refused(t, err, "InvalidParameterException", "Invalid parameter at 'repositoryNames…")
 }
+
+// The same of the lists that are seldom long: results of a preview, creation templates, and exclusions from pull times (API-10).
+func TestPagesOfTheOtherLists_API10_H55(t *testing.T) {
+	b := start(t)
+	c := b.root(t, vendor, region)
+	c.repository(t, "app")
+	for n := range 102 { // of which the newest stays
+		c.push(t, "app", strings.Replace(indexOf(), `"manifests"`, fmt.Sprintf(`"annotations":{"n":"%d"},"manifests"`, n), 1), "")
+	}
+	must(c.StartLifecyclePolicyPreview(c.ctx, &ecr.StartLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"),
+		LifecyclePolicyText: aws.String(`{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}`)}))(t)
+	c.previewOf(t, "app", 100)
+	for _, prefix := range []string{"a", "a-b/", "a/b"} {
+		must(c.CreateRepositoryCreationTemplate(c.ctx, &ecr.CreateRepositoryCreationTemplateInput{Prefix: &prefix, AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}}))(t)
+		must(c.RegisterPullTimeUpdateExclusion(c.ctx, &ecr.RegisterPullTimeUpdateExclusionInput{PrincipalArn: aws.String("arn:aws:iam::111222333444:role/" + strings.Trim(prefix, "/"))}))(t)
+	}
+	type list func(c caller, size *int32, token *string) ([]string, *string, error)
+	lists := map[string]struct {
+		read       list
+		most, page int32
+		all        int
+	}{
+		"GetLifecyclePolicyPreview": {func(c caller, size *int32, token *string) (names []string, next *string, err error) {
+			out, err := c.GetLifecyclePolicyPreview(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"), RegistryId: aws.String(vendor), MaxResults: size, NextToken: token})
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, r := range out.PreviewResults {
+				names = append(names, *r.ImageDigest)
+			}
+			return names, out.NextToken, nil
+		}, 100, 100, 101},
+		"DescribeRepositoryCreationTemplates": {func(c caller, size *int32, token *string) (names []string, next *string, err error) {
+			out, err := c.DescribeRepositoryCreationTemplates(c.ctx, &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: size, NextToken: token})
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, r := range out.RepositoryCreationTemplates {
+				names = append(names, *r.Prefix)
+			}
+			return names, out.NextToken, nil
+		}, 1000, 3, 3},
+		"ListPullTimeUpdateExclusions": {func(c caller, size *int32, token *string) (names []string, next *string, err error) {
+			out, err := c.ListPullTimeUpdateExclusions(c.ctx, &ecr.ListPullTimeUpdateExclusionsInput{MaxResults: size, NextToken: token})
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.PullTimeUpdateExclusions, out.NextToken, nil
+		}, 1000, 3, 3},
+	}
+	const invalid = "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'"
+	tokens := map[string]*string{}
+	for name, l := range lists {
+		for size, message := range map[int32]string{-1: "greater than or equal to 1'", 0: "greater than or equal to 1'", l.most + 1: fmt.Sprintf("less than or equal to %d'", l.most)} {
+			_, _, err := l.read(c, &size, nil)
+			refused(t, err, "InvalidParameterException", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value "+message)
+		}
+		if first, next, err := l.read(c, nil, nil); err != nil || len(first) != int(l.page) || (next != nil) != (int(l.page) < l.all) {
+			t.Errorf("%s: a page of %d, then %v, %v", name, len(first), next, err)
+		}
+		for _, size := range []int32{1, 2, min(l.most, 100)} {
+			var all []string
+			for token, first := (*string)(nil), true; first || token != nil; first = false {
+				some, next, err := l.read(c, &size, token)
+				if err != nil || len(some) > int(size) || len(some) == 0 {
+					t.Fatalf("%s in pages of %d: %d, %v", name, size, len(some), err)
+				}
+				if all, token = append(all, some...), next; token != nil {
+					tokens[name] = token
+				}
+			}
+			if unique := slices.Compact(slices.Sorted(slices.Values(all))); len(all) != l.all || len(unique) != l.all {
+				t.Errorf("%s in pages of %d: %d, of which %d are different", name, size, len(all), len(unique))
+			}
+		}
+	}
+	neighbour := b.user(t, vendor, region, "neighbour", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}`)
+	for name, l := range lists {
+		for of, token := range tokens {
+			who := c
+			if of == name {
+				who = neighbour
+			}
+			_, _, err := l.read(who, nil, token)
+			refused(t, err, "InvalidParameterException", invalid)
+		}
+		altered := []byte(*tokens[name])
+		altered[len(altered)/2] ^= 1
+		_, _, err := l.read(c, nil, aws.String(string(altered)))
+		refused(t, err, "InvalidParameterException", invalid)
+	}
+	_, err := c.GetLifecyclePolicyPreview(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"), NextToken: tokens["GetLifecyclePolicyPreview"], Filter: &types.LifecyclePolicyPreviewFilter{TagStatus: "TAGGED"}})
+	refused(t, err, "InvalidParameterException", invalid)
+	ids := byDigest(digestOf(indexOf()))
+	_, err = c.GetLifecyclePolicyPreview(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"), ImageIds: ids, MaxResults: aws.Int32(1)})
+	refused(t, err, "InvalidParameterException", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'must not be given together with imageIds'")
+	_, err = c.GetLifecyclePolicyPreview(c.ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String("app"), ImageIds: ids, NextToken: tokens["GetLifecyclePolicyPreview"]})
+	refused(t, err, "InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'must not be given together with imageIds'")
+}

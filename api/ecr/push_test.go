@@ -10,6 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/identity/iam"
+	"github.com/berth-registry/berth/server"
 )
 
 func TestPutImage_API64_API67_API70(t *testing.T) {
@@ -72,6 +76,14 @@ func TestManifestTypes_API65(t *testing.T) {
 	layer := fmt.Sprintf(`{"mediaType":"application/x-anything","digest":"%s","size":5}`, digestOf("layer"))
 	docker := strings.Replace(strings.Replace(oci, ociManifest, dockerManifest, 1), "application/vnd.oci.image.config.v1+json", "application/x-any-config", 1)
 	list := strings.Replace(strings.Replace(indexOf(docker), ociIndex, "application/vnd.docker.distribution.manifest.list.v2+json", 1), ociManifest, dockerManifest, 1)
+	legacy := fmt.Sprintf(`{"schemaVersion":1,"name":"app","tag":"t","fsLayers":[{"blobSum":"%s"}],"history":[{"v1Compatibility":"{}"}]`, digestOf("layer"))
+	for mediaType, manifest := range map[string]string{"json": legacy + `}`, "prettyjws": legacy + `,"signatures":[{}]}`} {
+		mediaType = "application/vnd.docker.distribution.manifest.v1+" + mediaType
+		image := must(c.PutImage(c.ctx, &ecr.PutImageInput{RepositoryName: aws.String("app"), ImageManifest: &manifest, ImageManifestMediaType: &mediaType}))(t).Image
+		if *image.ImageManifest != manifest || *image.ImageManifestMediaType != mediaType || *image.ImageId.ImageDigest != digestOf(manifest) {
+			t.Errorf("%s: %+v", mediaType, image)
+		}
+	}
 	for _, manifest := range []string{
 		oci, docker, indexOf(oci), list,
 		strings.Replace(oci, `"config"`, `"artifactType":"application/x-any-artifact","config"`, 1),
@@ -95,7 +107,7 @@ func TestForeignLayersNeedNotExist_API66(t *testing.T) {
 }
 
 func TestTagsOfOneImageAreLimited_API70(t *testing.T) {
-	c := start(t).root(t, vendor, region)
+	c := start(t).root(t, vendor, region).once()
 	c.repository(t, "app")
 	manifest := c.imageOf(t, "app", `{}`)
 	var group errgroup.Group
@@ -170,6 +182,35 @@ func TestPutImageRefuses_API64_API65_API66(t *testing.T) {
 	}
 	digest := digestOf(manifest)
 	must(c.PutImage(c.ctx, &ecr.PutImageInput{RepositoryName: aws.String("app"), ImageManifest: &manifest, ImageManifestMediaType: aws.String(ociManifest), ImageDigest: &digest}))(t)
+}
+
+// API-66: of several things that are wrong with a push, the first is told: the repository, the manifest, the digest, what it refers to, the tag, the quotas.
+func TestOrderOfPutImageChecks_API66(t *testing.T) {
+	b := &berth{Server: berthtest.Start(t, func(c *server.Config) { c.Quota = []string{"images=1", "tags=1"} }), roots: map[string]*iam.AccessKey{}}
+	c := b.root(t, vendor, region).once()
+	c.repository(t, "app")
+	must(c.PutImageTagMutability(c.ctx, &ecr.PutImageTagMutabilityInput{RepositoryName: aws.String("app"), ImageTagMutability: "IMMUTABLE"}))(t)
+	first := c.imageOf(t, "app", `{"n":1}`)
+	c.push(t, "app", first, "taken")
+	second := c.imageOf(t, "app", `{"n":2}`)
+	lost := strings.ReplaceAll(second, digestOf(`{"n":2}`), digestOf("absent"))
+	for _, test := range []struct{ repository, manifest, digest, tag, exception string }{
+		{"absent", "{", digestOf("other"), "taken", "RepositoryNotFoundException"},
+		{"app", "{", digestOf("other"), "taken", "InvalidParameterException"},
+		{"app", lost, digestOf("other"), "taken", "ImageDigestDoesNotMatchException"},
+		{"app", lost, digestOf(lost), "taken", "LayersNotFoundException"},
+		{"app", indexOf(lost), "", "taken", "ReferencedImagesNotFoundException"},
+		{"app", second, "", "taken", "ImageTagAlreadyExistsException"},
+		{"app", second, "", "free", "LimitExceededException"},
+		{"app", first, "", "free", "LimitExceededException"},
+	} {
+		in := &ecr.PutImageInput{RepositoryName: &test.repository, ImageManifest: &test.manifest, ImageTag: &test.tag}
+		if test.digest != "" {
+			in.ImageDigest = &test.digest
+		}
+		_, err := c.PutImage(c.ctx, in)
+		refused(t, err, test.exception, "…")
+	}
 }
 
 func TestTagsMove_API68_API41_API69_H45(t *testing.T) {

@@ -3,6 +3,7 @@ package ecr_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -137,12 +138,93 @@ func TestMutabilityFilters_API38(t *testing.T) {
 		})
 		refused(t, err, "InvalidParameterException", test.message)
 	}
+	regexps := []types.ImageTagMutabilityExclusionFilter{{FilterType: "REGEXP", Filter: aws.String("a")}}
+	_, err := c.PutImageTagMutability(c.ctx, &ecr.PutImageTagMutabilityInput{RepositoryName: aws.String("app"), ImageTagMutability: "IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters: regexps})
+	refused(t, err, "InvalidParameterException", "Invalid parameter at 'imageTagMutabilityExclusionFilters.1.member.filterType' failed to satisfy constraint: 'Member must satisfy enum value set: [WILDCARD]'")
 	set := must(c.PutImageTagMutability(c.ctx, &ecr.PutImageTagMutabilityInput{
 		RepositoryName: aws.String("app"), ImageTagMutability: "MUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters: filters("v*", "prod"),
 	}))(t)
 	if set.ImageTagMutability != "MUTABLE_WITH_EXCLUSION" || len(set.ImageTagMutabilityExclusionFilters) != 2 || *set.RegistryId != vendor || *set.RepositoryName != "app" {
 		t.Errorf("answer %+v", set)
 	}
+}
+
+// openPolicy lets everybody pull.
+const openPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["ecr:BatchGetImage","ecr:DescribeRepositories"]}]}`
+
+// Every member of what DescribeRepositories says of repositories of every kind, the same by name, in the list, to another account and as they were made (API-23, API-34, API-39,
+// REP-20).
+func TestDescribeRepositoriesOfEveryKind_API34_API39(t *testing.T) {
+	b := start(t)
+	c, other := b.root(t, vendor, region), b.root(t, customer, region)
+	const fields = "CreatedAt EncryptionConfiguration ImageScanningConfiguration ImageTagMutability RegistryId RepositoryArn RepositoryName RepositoryUri"
+	const withFilters = "CreatedAt EncryptionConfiguration ImageScanningConfiguration ImageTagMutability ImageTagMutabilityExclusionFilters RegistryId RepositoryArn RepositoryName RepositoryUri"
+	dev := []types.ImageTagMutabilityExclusionFilter{{FilterType: "WILDCARD", Filter: aws.String("dev-*")}, {FilterType: "WILDCARD", Filter: aws.String("latest")}}
+	must(c.CreateRepositoryCreationTemplate(c.ctx, &ecr.CreateRepositoryCreationTemplateInput{
+		Prefix: aws.String("made"), AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}, ImageTagMutability: "MUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters: dev[:1],
+		EncryptionConfiguration: &types.EncryptionConfigurationForRepositoryCreationTemplate{EncryptionType: "AES256"},
+	}))(t)
+	long := strings.Repeat("long/", 50) + "a-name"
+	made := map[string]*types.Repository{}
+	for _, in := range []ecr.CreateRepositoryInput{
+		{RepositoryName: aws.String("plain")},
+		{RepositoryName: &long},
+		{RepositoryName: aws.String("immutable"), ImageTagMutability: "IMMUTABLE"},
+		{RepositoryName: aws.String("excluded"), ImageTagMutability: "IMMUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters: dev},
+		{RepositoryName: aws.String("encrypted"), EncryptionConfiguration: &types.EncryptionConfiguration{EncryptionType: "AES256"}},
+		{RepositoryName: aws.String("scanned"), ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: true}},
+		{RepositoryName: aws.String("tagged"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}}},
+		{RepositoryName: aws.String("made/by-hand")}, // REP-22: for which no template is
+	} {
+		made[*in.RepositoryName] = must(c.CreateRepository(c.ctx, &in))(t).Repository
+	}
+	c.image(t, "made/by-push", "a", "v1")
+	b.root(t, vendor, "us-west-2").repository(t, "elsewhere")
+	other.repository(t, "theirs")
+
+	want := map[string]string{ // mutability, filters, scan on push, encryption
+		"plain": "MUTABLE [] false AES256", long: "MUTABLE [] false AES256", "immutable": "IMMUTABLE [] false AES256",
+		"excluded": "IMMUTABLE_WITH_EXCLUSION [WILDCARD dev-* WILDCARD latest] false AES256", "encrypted": "MUTABLE [] false AES256", "scanned": "MUTABLE [] true AES256",
+		"tagged": "MUTABLE [] false AES256", "made/by-hand": "MUTABLE [] false AES256", "made/by-push": "MUTABLE_WITH_EXCLUSION [WILDCARD dev-*] false AES256",
+	}
+	check := func(at string, list []types.Repository, n int) {
+		t.Helper()
+		if len(list) != n {
+			t.Errorf("%s: %d repositories, want %d", at, len(list), n)
+		}
+		for i := range list {
+			r := &list[i]
+			name := *r.RepositoryName
+			var filters []string
+			for _, f := range r.ImageTagMutabilityExclusionFilters {
+				filters = append(filters, string(f.FilterType), *f.Filter)
+			}
+			if got := fmt.Sprint(r.ImageTagMutability, filters, r.ImageScanningConfiguration.ScanOnPush, r.EncryptionConfiguration.EncryptionType); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want[name], " ", "") {
+				t.Errorf("%s: %s is %s, want %s", at, name, got, want[name])
+			}
+			members := fields
+			if len(filters) > 0 {
+				members = withFilters
+			}
+			if got := set(*r); got != members {
+				t.Errorf("%s: %s has %s", at, name, got)
+			}
+			if *r.RegistryId != vendor || *r.RepositoryArn != "arn:aws:ecr:us-east-2:111222333444:repository/"+name || *r.RepositoryUri != b.Host+"/111222333444/us-east-2/"+name || time.Since(*r.CreatedAt).Abs() > time.Hour {
+				t.Errorf("%s: %s is %s, %s, of %s, from %s", at, name, *r.RepositoryArn, *r.RepositoryUri, *r.RegistryId, *r.CreatedAt)
+			}
+			if m := made[name]; m != nil && !reflect.DeepEqual(m, r) {
+				t.Errorf("%s: %s was made as %+v and is %+v", at, name, m, r)
+			}
+		}
+	}
+	check("listed", must(c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{}))(t).Repositories, len(want))
+	for name := range want {
+		check("by name", must(c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{name}, RegistryId: aws.String(vendor)}))(t).Repositories, 1)
+	}
+	must(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("excluded"), PolicyText: aws.String(openPolicy)}))(t)
+	check("for another account", must(other.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"excluded"}, RegistryId: aws.String(vendor)}))(t).Repositories, 1)
+	_, err := other.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"excluded", "plain"}, RegistryId: aws.String(vendor)})
+	refused(t, err, "AccessDeniedException", "User: arn:aws:iam::999888777666:root is not authorized to perform: ecr:DescribeRepositories on resource: arn:aws:ecr:us-east-2:111222333444:repository/plain because…")
 }
 
 func TestDescribeRepositoriesByName_API39(t *testing.T) {
@@ -247,12 +329,18 @@ func TestDeleteRepository_API40(t *testing.T) {
 	c := start(t).root(t, vendor, region)
 	c.repository(t, "app")
 	c.image(t, "app", "untagged", "")
+	c.image(t, "app", "tagged", "v1")
+	resource := aws.String("arn:aws:ecr:us-east-2:111222333444:repository/app")
+	must(c.TagResource(c.ctx, &ecr.TagResourceInput{ResourceArn: resource, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}}}))(t)
+	must(c.SetRepositoryPolicy(c.ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: aws.String(openPolicy)}))(t)
+	must(c.PutLifecyclePolicy(c.ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("app"), LifecyclePolicyText: aws.String(gitRules)}))(t)
+	must(c.PutImageTagMutability(c.ctx, &ecr.PutImageTagMutabilityInput{RepositoryName: aws.String("app"), ImageTagMutability: "IMMUTABLE"}))(t)
 	_, err := c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app")})
 	refused(t, err, "RepositoryNotEmptyException",
 		"The repository with name 'app' in registry with id '111222333444' cannot be deleted because it still contains images")
 
 	was := must(c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app"), Force: true}))(t).Repository
-	if *was.RepositoryName != "app" || *was.RegistryId != vendor || *was.RepositoryArn != "arn:aws:ecr:us-east-2:111222333444:repository/app" {
+	if *was.RepositoryName != "app" || *was.RegistryId != vendor || *was.RepositoryArn != *resource || was.ImageTagMutability != "IMMUTABLE" || was.CreatedAt == nil {
 		t.Errorf("answer %+v", was)
 	}
 	_, err = c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app")})
@@ -262,6 +350,16 @@ func TestDeleteRepository_API40(t *testing.T) {
 	c.repository(t, "app")
 	if left := must(c.ListImages(c.ctx, &ecr.ListImagesInput{RepositoryName: aws.String("app")}))(t).ImageIds; len(left) > 0 {
 		t.Errorf("it has images: %v", left)
+	}
+	if tags := tagsOf(t, c, *resource); tags != "" {
+		t.Errorf("it has the tags %s", tags)
+	}
+	_, err = c.GetRepositoryPolicy(c.ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("app")})
+	refused(t, err, "RepositoryPolicyNotFoundException", "…")
+	_, err = c.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: aws.String("app")})
+	refused(t, err, "LifecyclePolicyNotFoundException", "…")
+	if r := must(c.DescribeRepositories(c.ctx, &ecr.DescribeRepositoriesInput{}))(t).Repositories[0]; r.ImageTagMutability != "MUTABLE" || !r.CreatedAt.After(*was.CreatedAt) {
+		t.Errorf("it is %+v", r)
 	}
 	must(c.DeleteRepository(c.ctx, &ecr.DeleteRepositoryInput{RepositoryName: aws.String("app")}))(t)
 }

@@ -3,8 +3,10 @@ package ecr_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -68,6 +70,9 @@ func TestSigningConfiguration_API78_API27(t *testing.T) {
 	refused(t, put(strings.Replace(release, "release", "absent", 1)), "ValidationException", "The signing profile with ARN 'arn:aws:signer:us-east-2:111222333444:/signing-profiles/absent' does not exist")
 	refused(t, put("release"), "InvalidParameterException", "Invalid parameter at 'signingConfiguration.rules…")
 	refused(t, put(release, "Prod"), "InvalidParameterException", "Invalid parameter at 'signingConfiguration.rules…")
+	refused(t, put(release, slices.Repeat([]string{"a/*"}, 101)...), "InvalidParameterException", "Invalid parameter at 'signingConfiguration.rules.1.member.repositoryFilters' failed to satisfy constraint: 'Member must have length less than or equal to 100'")
+	_, err = c.PutSigningConfiguration(c.ctx, &ecr.PutSigningConfigurationInput{SigningConfiguration: &types.SigningConfiguration{Rules: slices.Repeat(config.Rules[:1], 11)}})
+	refused(t, err, "InvalidParameterException", "Invalid parameter at 'signingConfiguration.rules' failed to satisfy constraint: 'Member must have length less than or equal to 10'")
 	same(must(c.GetSigningConfiguration(c.ctx, &ecr.GetSigningConfigurationInput{}))(t).SigningConfiguration) // what was refused changed nothing
 	same(must(c.DeleteSigningConfiguration(c.ctx, &ecr.DeleteSigningConfigurationInput{}))(t).SigningConfiguration)
 	_, err = c.GetSigningConfiguration(c.ctx, &ecr.GetSigningConfigurationInput{})
@@ -76,6 +81,34 @@ func TestSigningConfiguration_API78_API27(t *testing.T) {
 	nobody := b.user(t, vendor, region, "nobody", "")
 	_, err = nobody.PutSigningConfiguration(c.ctx, &ecr.PutSigningConfigurationInput{SigningConfiguration: config})
 	refused(t, err, "AccessDeniedException", "User: arn:aws:iam::111222333444:user/nobody is not authorized to perform: ecr:PutSigningConfiguration on resource: * because…")
+}
+
+// Every member of what DescribeImages says of an image that was pulled and signed, and of its signature (API-51, API-53, API-54, API-78).
+func TestDescribeImagesThatAreSignedAndPulled_API51_API78(t *testing.T) {
+	c := start(t).root(t, vendor, region)
+	c.repository(t, "app")
+	release := c.profile(t, region, "release")
+	must(c.PutSigningConfiguration(c.ctx, &ecr.PutSigningConfigurationInput{SigningConfiguration: &types.SigningConfiguration{Rules: []types.SigningRule{{SigningProfileArn: &release}}}}))(t)
+	digest := c.image(t, "app", "one", "v1")
+	must(c.BatchGetImage(c.ctx, &ecr.BatchGetImageInput{RepositoryName: aws.String("app"), ImageIds: byTag("v1")}))(t)
+	describe := func() []types.ImageDetail {
+		return must(c.DescribeImages(c.ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("app")}))(t).ImageDetails
+	}
+	var list []types.ImageDetail
+	for end := time.Now().Add(time.Minute); len(list) != 2 || list[1].LastRecordedPullTime == nil; list = describe() { // a worker signs, and pulls are written in batches
+		if time.Now().After(end) {
+			t.Fatalf("%+v", list)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	signature, image := list[0], list[1]
+	if got := set(image); got != "ArtifactMediaType ImageDigest ImageManifestMediaType ImagePushedAt ImageSizeInBytes ImageStatus ImageTags LastRecordedPullTime RegistryId RepositoryName" || *image.ImageDigest != digest {
+		t.Errorf("the image has %s: %+v", got, image)
+	}
+	if got := set(signature); got != "ArtifactMediaType ImageDigest ImageManifestMediaType ImagePushedAt ImageSizeInBytes ImageStatus RegistryId RepositoryName SubjectManifestDigest" ||
+		*signature.SubjectManifestDigest != digest || *signature.ArtifactMediaType != "application/vnd.cncf.notary.signature" || *signature.ImageManifestMediaType != ociManifest || *signature.ImageSizeInBytes == 0 {
+		t.Errorf("the signature has %s: %+v", got, signature)
+	}
 }
 
 func TestDescribeImageSigningStatus_API78(t *testing.T) {

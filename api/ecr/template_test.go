@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,6 +34,17 @@ func TestCreationTemplates(t *testing.T) {
 	for _, prefix := range []string{"../x", "ROOT/x", "Team", "a//b"} { // H88
 		_, err = c.CreateRepositoryCreationTemplate(c.ctx, &ecr.CreateRepositoryCreationTemplateInput{Prefix: &prefix, AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}})
 		refused(t, err, "InvalidParameterException", "Invalid parameter at 'prefix' failed to satisfy constraint: 'must satisfy regular expression…")
+	}
+
+	for member, in := range map[string]*ecr.CreateRepositoryCreationTemplateInput{ // REP-20
+		"prefix' failed to satisfy constraint: 'Member must have length less than or equal to 256'":      {Prefix: aws.String(strings.Repeat("a", 257)), AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}},
+		"description' failed to satisfy constraint: 'Member must have length less than or equal to 256'": {Prefix: aws.String("x"), Description: aws.String(strings.Repeat("a", 257)), AppliedFor: []types.RCTAppliedFor{"CREATE_ON_PUSH"}},
+	} {
+		_, err = c.CreateRepositoryCreationTemplate(c.ctx, in)
+		refused(t, err, "InvalidParameterException", "Invalid parameter at '"+member)
+	}
+	if there := must(b.root(t, vendor, "us-west-2").DescribeRepositoryCreationTemplates(c.ctx, &ecr.DescribeRepositoryCreationTemplatesInput{}))(t).RepositoryCreationTemplates; len(there) != 0 {
+		t.Errorf("another region has %+v", there) // API-27
 	}
 
 	// What is not given stays; a text without length takes away.
@@ -108,6 +120,9 @@ func TestPullTimeUpdateExclusions(t *testing.T) {
 	rest := must(c.ListPullTimeUpdateExclusions(c.ctx, &ecr.ListPullTimeUpdateExclusionsInput{MaxResults: aws.Int32(1), NextToken: first.NextToken}))(t)
 	if list := append(first.PullTimeUpdateExclusions, rest.PullTimeUpdateExclusions...); len(list) != 2 || list[0] != arns[0] || list[1] != arns[1] || rest.NextToken != nil {
 		t.Errorf("listed %v", list)
+	}
+	if there := must(b.root(t, vendor, "us-west-2").ListPullTimeUpdateExclusions(c.ctx, &ecr.ListPullTimeUpdateExclusionsInput{}))(t).PullTimeUpdateExclusions; len(there) != 0 {
+		t.Errorf("another region has %v", there) // API-27
 	}
 	must(c.DeregisterPullTimeUpdateExclusion(c.ctx, &ecr.DeregisterPullTimeUpdateExclusionInput{PrincipalArn: &arns[0]}))(t)
 	_, err = c.DeregisterPullTimeUpdateExclusion(c.ctx, &ecr.DeregisterPullTimeUpdateExclusionInput{PrincipalArn: &arns[0]})

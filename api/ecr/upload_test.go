@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,8 +42,8 @@ func TestUploadInParts_API60_API61_API62(t *testing.T) {
 	c := start(t).root(t, vendor, region)
 	c.repository(t, "app")
 	begun := must(c.InitiateLayerUpload(c.ctx, &ecr.InitiateLayerUploadInput{RepositoryName: aws.String("app")}))(t)
-	if *begun.PartSize != 10485760 {
-		t.Errorf("partSize %d", *begun.PartSize)
+	if *begun.PartSize != 10485760 || !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(*begun.UploadId) { // API-25
+		t.Errorf("partSize %d, uploadId %s", *begun.PartSize, *begun.UploadId)
 	}
 	u := upload{c, "app", begun.UploadId}
 	// Parts of 5 MiB, of 20 MiB (as much as the model lets one have), and a short last one.
@@ -195,6 +196,15 @@ func TestLayersBelongToTheirRepository_API57_API63_H32(t *testing.T) {
 	if len(got.Failures) != 2 || got.Failures[0].FailureCode != types.LayerFailureCodeMissingLayerDigest ||
 		got.Failures[1].FailureCode != types.LayerFailureCodeInvalidLayerDigest || *got.Failures[1].LayerDigest != "nonsense" {
 		t.Errorf("failures %+v", got.Failures)
+	}
+	// A layer that an image uses is of the type that the image says.
+	config := `{"of":"types"}`
+	c.push(t, "app", c.imageOf(t, "app", config, "used"), "v1")
+	types := must(c.BatchCheckLayerAvailability(c.ctx, &ecr.BatchCheckLayerAvailabilityInput{RepositoryName: aws.String("app"), LayerDigests: []string{digestOf(config), digestOf("used"), here, absent}}))(t)
+	for i, want := range []string{"application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar", "", ""} {
+		if got := aws.ToString(types.Layers[i].MediaType); got != want {
+			t.Errorf("layer %d is %s, want %s", i, got, want)
+		}
 	}
 	for n, message := range map[int]string{0: "greater than or equal to 1'", 101: "less than or equal to 100'"} {
 		_, err := c.BatchCheckLayerAvailability(c.ctx, &ecr.BatchCheckLayerAvailabilityInput{RepositoryName: aws.String("app"), LayerDigests: make([]string, n)})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,12 +45,14 @@ func (b *berth) post(t *testing.T, account, target, body string) (int, http.Head
 	return answer.StatusCode, answer.Header, string(text)
 }
 
+var requestID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 const prefix = "AmazonEC2ContainerRegistry_V20150921."
 
 func TestAnswersOnTheWire_API1_API3_API6(t *testing.T) {
 	b := start(t)
 	status, header, body := b.post(t, vendor, prefix+"CreateRepository", `{"repositoryName":"app","someThingNew":{"a":[1]}}`) // API-8: unknown members are ignored
-	if status != 200 || header.Get("Content-Type") != "application/x-amz-json-1.1" || header.Get("X-Amzn-Requestid") == "" {
+	if status != 200 || header.Get("Content-Type") != "application/x-amz-json-1.1" || !requestID.MatchString(header.Get("X-Amzn-Requestid")) {
 		t.Errorf("%d %v", status, header)
 	}
 	if strings.Contains(body, "null") || strings.Contains(body, "kmsKey") || strings.Contains(body, "imageTagMutabilityExclusionFilters") {
@@ -131,7 +134,7 @@ func TestErrorsOnTheWire_API4_API8_H51_H54(t *testing.T) {
 		{prefix + "StartImageScan", `{}`, "UnknownOperationException", ""}, // known, not served
 	} {
 		status, header, body := b.post(t, vendor, test.target, test.body)
-		if status != 400 || header.Get("X-Amzn-Errortype") != test.exception || !strings.HasPrefix(body, `{"__type":"`+test.exception+`","message":"`+test.message) {
+		if status != 400 || header.Get("Content-Type") != "application/x-amz-json-1.1" || !requestID.MatchString(header.Get("X-Amzn-Requestid")) || header.Get("X-Amzn-Errortype") != test.exception || !strings.HasPrefix(body, `{"__type":"`+test.exception+`","message":"`+test.message) {
 			t.Errorf("%s %.60s:\n got %d %s\nwant %s %s", test.target, test.body, status, body, test.exception, test.message)
 		}
 	}

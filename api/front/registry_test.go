@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
@@ -115,7 +116,7 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// H70: what a password may do is asked at each request, and it ends with its user.
+// API-33, H70: what a password may do is asked at each request, and it ends with its user.
 func TestPasswordFollowsPolicies(t *testing.T) {
 	s := start(t)
 	s.image(t, path, "v1", []byte("layer"))
@@ -149,6 +150,96 @@ func TestPasswordFollowsPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	get(401)
+}
+
+// HTTP-10, HTTP-11: each request takes the permission for its own action, and no other: who has only that is let in, who has all but that is not. To pull takes two.
+func TestActionOfEachRequest_HTTP10_HTTP11(t *testing.T) {
+	s := start(t)
+	manifest, blob := s.image(t, path, "v1", []byte("layer"))
+	root := s.vendor.Login(t, "us-east-1")
+	upload := func() string { return s.StartUpload(t, root, path) }
+	x := "?digest=" + string(oci.FromBytes([]byte("x")))
+	logins := map[string]string{}
+	login := func(name, statements string) string {
+		if logins[name] == "" {
+			logins[name] = s.vendor.User(t, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},`+statements+`]}`).Login(t, "us-east-1")
+		}
+		return logins[name]
+	}
+	for _, q := range []struct {
+		method, at, body string
+		actions          []string
+	}{
+		{"GET", path + "/manifests/v1", "", []string{"BatchGetImage"}},
+		{"HEAD", path + "/manifests/v1", "", []string{"BatchGetImage"}},
+		{"GET", path + "/manifests/" + manifest, "", []string{"BatchGetImage"}},
+		{"GET", path + "/referrers/" + manifest, "", []string{"BatchGetImage"}},
+		{"HEAD", path + "/blobs/" + blob, "", []string{"BatchCheckLayerAvailability"}},
+		{"GET", path + "/blobs/" + blob, "", []string{"GetDownloadUrlForLayer"}},
+		{"POST", path + "/blobs/uploads/", "", []string{"InitiateLayerUpload"}},
+		{"PATCH", upload(), "x", []string{"UploadLayerPart"}},
+		{"PUT", upload() + x, "", []string{"CompleteLayerUpload"}},
+		{"PUT", upload() + x, "x", []string{"CompleteLayerUpload", "UploadLayerPart"}},
+		{"POST", path + "/blobs/uploads/" + x, "x", []string{"CompleteLayerUpload", "InitiateLayerUpload", "UploadLayerPart"}},
+		{"PUT", path + "/manifests/v2", "{}", []string{"PutImage"}},
+		{"DELETE", path + "/manifests/none", "", []string{"BatchDeleteImage"}},
+		{"GET", path + "/tags/list", "", []string{"ListImages"}},
+		{"GET", vendor + "/us-east-1/_catalog", "", []string{"DescribeRepositories"}},
+	} {
+		ask := func(login string) (int, string) {
+			var in io.Reader
+			if q.body != "" {
+				in = strings.NewReader(q.body)
+			}
+			r, body := s.Do(t, login, q.method, q.at, in, "Content-Type", oci.MediaTypeImageManifest)
+			return r.StatusCode, string(body)
+		}
+		for _, action := range q.actions { // before who may has ended the upload
+			but := login("but-"+action, `{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"ecr:`+action+`","Resource":"*"}`)
+			if status, body := ask(but); status != 403 || q.method != "HEAD" && !strings.Contains(body, "is not authorized to perform: ecr:"+action+" on resource: ") {
+				t.Errorf("%s %s without %s: %d %s", q.method, q.at, action, status, body)
+			}
+		}
+		only := login("only-"+strings.Join(q.actions, "-"), `{"Effect":"Allow","Action":["ecr:`+strings.Join(q.actions, `","ecr:`)+`"],"Resource":"*"}`)
+		if status, body := ask(only); status == 401 || status == 403 {
+			t.Errorf("%s %s with %s alone: %d %s", q.method, q.at, q.actions, status, body)
+		}
+	}
+}
+
+// HTTP-35, API-32: the scenario of the sharing guides. The customer's user signs in with their own account's credentials, once for the region, and pulls from the vendor's registry what
+// the vendor's policy lets that account pull; it may not push, and another user of the account, whom nobody there lets, may not even pull.
+func TestSharingWithAnotherAccount_HTTP35(t *testing.T) {
+	s := start(t)
+	manifest, blob := s.image(t, path, "v1", []byte("layer"))
+	if _, err := s.vendor.ECR("us-east-1").SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("app"), PolicyText: aws.String(`{"Version":"2008-10-17","Statement":[
+		{"Sid":"AllowPull","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + customer + `:root"},"Action":["ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:BatchGetImage"]}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	const pull = `{"Effect":"Allow","Action":["ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:BatchGetImage"],"Resource":"*"},`
+	user := func(name, statements string) string {
+		return s.customer.User(t, name, `{"Version":"2012-10-17","Statement":[`+statements+`{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}]}`).Login(t, "us-east-1")
+	}
+	dev, idle := user("dev", pull), user("idle", "")
+	const refused = "is not authorized to perform: ecr:"
+	for _, q := range []struct {
+		login, method, at string
+		status            int
+		why               string
+	}{
+		{dev, "GET", "/manifests/v1", 200, `"layers"`},
+		{dev, "GET", "/manifests/" + manifest, 200, `"layers"`},
+		{dev, "HEAD", "/blobs/" + blob, 200, ""},
+		{dev, "GET", "/blobs/" + blob, 200, "layer"},
+		{dev, "POST", "/blobs/uploads/", 403, customer + ":user/dev " + refused + "InitiateLayerUpload on resource: arn:aws:ecr:us-east-1:" + vendor + ":repository/app because no resource-based policy allows the ecr:InitiateLayerUpload action"},
+		{dev, "PUT", "/manifests/v2", 403, customer + ":user/dev " + refused + "PutImage on resource: arn:aws:ecr:us-east-1:" + vendor + ":repository/app because no resource-based policy allows the ecr:PutImage action"},
+		{idle, "GET", "/manifests/v1", 403, customer + ":user/idle " + refused + "BatchGetImage on resource: arn:aws:ecr:us-east-1:" + vendor + ":repository/app because no identity-based policy allows the ecr:BatchGetImage action"},
+		{idle, "GET", "/blobs/" + blob, 403, customer + ":user/idle " + refused + "GetDownloadUrlForLayer on resource: arn:aws:ecr:us-east-1:" + vendor + ":repository/app because no identity-based policy allows the ecr:GetDownloadUrlForLayer action"},
+	} {
+		if r, body := s.Do(t, q.login, q.method, path+q.at, strings.NewReader(""), "Content-Type", oci.MediaTypeImageManifest); r.StatusCode != q.status || !strings.Contains(string(body), q.why) {
+			t.Errorf("%s %s: %d %s, want %d %s", q.method, q.at, r.StatusCode, body, q.status, q.why)
+		}
+	}
 }
 
 // H16: neither Host nor a forwarding header decides anything but what a validated name says, and an absolute URI counts as its Host.

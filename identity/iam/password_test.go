@@ -51,12 +51,13 @@ func TestPassword_API31_API32_API33(t *testing.T) {
 	})
 }
 
-// API-31, H57: the password of a role session ends with the session, and carries its session policy and tags.
-func TestPasswordOfSession_API31(t *testing.T) {
+// API-31, API-33, H57: the password of a role session ends with the session, and carries its session policy, source identity and tags.
+func TestPasswordOfSession_API31_API33(t *testing.T) {
 	each(t, func(w *world) {
-		ann := w.call(w.user(customer, "ann", allow("*", "sts:AssumeRole", "sts:TagSession")).ID, "")
-		role := w.role(customer, "ci", trusting(customer, ""), allow("*", "ecr:*"))
-		got, err := w.dir.AssumeRole(ann, iam.AssumeRole{RoleARN: role.ARN, SessionName: "job", Policy: allow("*", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"), Tags: []iam.Tag{{Key: "Job", Value: "7"}}})
+		ann := w.call(w.user(customer, "ann", allow("*", "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")).ID, "")
+		role := w.role(customer, "ci", trusting(customer, ""), allow("*", "ecr:*"), `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ecr:BatchGetImage","Resource":"*",
+			"Condition":{"StringNotEqualsIfExists":{"aws:SourceIdentity":"ann","aws:PrincipalTag/Job":"7"}}}]}`)
+		got, err := w.dir.AssumeRole(ann, iam.AssumeRole{RoleARN: role.ARN, SessionName: "job", Policy: allow("*", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"), Tags: []iam.Tag{{Key: "Job", Value: "7"}}, SourceIdentity: "ann"})
 		w.ok(err)
 		session := w.call(got.AccessKeyID, got.Token)
 		p, expires, err := w.dir.Password(session, "us-east-2")
@@ -71,8 +72,8 @@ func TestPasswordOfSession_API31(t *testing.T) {
 		w.ok(w.dir.Authorize(in, "ecr:BatchGetImage", own))
 		w.refused(w.dir.Authorize(in, "ecr:PutImage", own), fault.AccessDenied,
 			"User: arn:aws:sts::999888777666:assumed-role/ci/job is not authorized to perform: ecr:PutImage on resource: "+own.ARN+" because no session policy allows the ecr:PutImage action")
-		if c.Session.Tags["Job"] != "7" {
-			w.Errorf("tags %v", c.Session.Tags)
+		if c.Session.Tags["Job"] != "7" || c.Session.SourceIdentity != "ann" {
+			w.Errorf("tags %v, source identity %q", c.Session.Tags, c.Session.SourceIdentity)
 		}
 	})
 }
