@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/server"
 )
@@ -102,6 +104,17 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// API-80: the rates that `ecr` stands for.
+func TestRatesOfECR_API80(t *testing.T) {
+	want := map[string]float64{
+		"ecr:GetAuthorizationToken": 500, "ecr:BatchGetImage": 2000, "ecr:GetDownloadUrlForLayer": 3000, "ecr:BatchCheckLayerAvailability": 1000,
+		"ecr:InitiateLayerUpload": 100, "ecr:UploadLayerPart": 500, "ecr:CompleteLayerUpload": 100, "ecr:PutImage": 10,
+	}
+	if got := front.DefaultRates(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // What is no rate or quota is refused at the start, with what it should be.
 func TestLimitsAreRead(t *testing.T) {
 	for _, c := range []struct {
@@ -131,12 +144,17 @@ func TestLimitsAreRead(t *testing.T) {
 	}
 }
 
+// once is a client that tries nothing again: the SDK takes a LimitExceededException for a passing one.
+func once(c *ecr.Client) *ecr.Client {
+	return ecr.New(c.Options(), func(o *ecr.Options) { o.Retryer = aws.NopRetryer{} })
+}
+
 // API-79: the repositories of a registry have a limit, of its own in each region.
 func TestQuotaOfRepositories(t *testing.T) {
 	s := berthtest.Start(t, func(c *server.Config) { c.Quota = []string{"repositories=2"} })
 	a := s.Account(t, vendor)
 	create := func(region, name string) error {
-		_, err := a.ECR(region).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
+		_, err := once(a.ECR(region)).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
 		return err
 	}
 	if err := errors.Join(create(region, "one"), create(region, "two"), create("us-east-1", "one")); err != nil {
@@ -154,7 +172,7 @@ func TestQuotas(t *testing.T) {
 		c.Quota = []string{"images=1", "tags=1", "rules=1", "templates=1", "exclusions=1"}
 	})
 	a := s.Account(t, vendor)
-	c, ctx := a.ECR(region), t.Context()
+	c, ctx := once(a.ECR(region)), t.Context()
 	if _, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")}); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +224,7 @@ func TestQuotasOfLayers(t *testing.T) {
 		c.Quota = []string{"part-bytes=5242880", "layer-parts=2", "layer-bytes=5242890"}
 	})
 	a := s.Account(t, vendor)
-	c, ctx, app := a.ECR(region), t.Context(), aws.String("app")
+	c, ctx, app := once(a.ECR(region)), t.Context(), aws.String("app")
 	if _, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: app}); err != nil {
 		t.Fatal(err)
 	}
