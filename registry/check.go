@@ -149,7 +149,7 @@ func (c *checker) tagged(ctx context.Context, r *checked) error {
 // uploads is I7: what nobody will come back for is gone after a day, rows as well as bytes. The sweep of a server has some hours more.
 func (c *checker) uploads(ctx context.Context) error {
 	const repair = "a running server removes it within the hour"
-	before := time.Now().Add(-uploadLifetime - 3*time.Hour)
+	before := c.db.Now().Add(-uploadLifetime - 3*time.Hour)
 	for after := ""; ; {
 		var page []check.Finding
 		err := c.db.Rows(ctx, `SELECT u.id, u.size, u.touched_at, r.account, r.region, r.name FROM upload u JOIN repository r ON r.id = u.repository_id AND r.account <> ''

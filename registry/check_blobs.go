@@ -187,7 +187,7 @@ func (c *checker) leaks(ctx context.Context) error {
 			return err
 		}
 		w := &walk{checker: c, store: store, done: &done}
-		before := time.Now().Add(-leakAge)
+		before := c.db.Now().Add(-leakAge)
 		err := store.Walk(ctx, func(key blob.Key, size int64, stored time.Time) error {
 			if stored.After(before) {
 				done.add(1)

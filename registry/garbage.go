@@ -63,7 +63,7 @@ type leased struct {
 
 // collectLayers is step 1. It answers how many layers it looked at.
 func (g *Registry) collectLayers(ctx context.Context, c *Collected) (int, error) {
-	now := sql.Micros(g.shared())
+	now := sql.Micros(g.now())
 	var due []leased
 	err := g.db.Rows(ctx, `SELECT repository_id, digest FROM layer WHERE lease_until > 0 AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, sql.Args(now, atOnce), func(row sql.Scanner) error {
 		var l leased
@@ -128,7 +128,7 @@ func (g *Registry) needed(tx *sql.Tx, l leased) (is bool, err error) {
 // condemn is step 2, for a blob that a repository has just lost. Whether others hold it is looked at again before it goes.
 func (g *Registry) condemn(tx *sql.Tx, blobID int64) error {
 	_, err := tx.Exec(`INSERT INTO condemned_blob (blob_id, since, round) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), round FROM collection
-		WHERE NOT EXISTS (SELECT 1 FROM layer WHERE blob_id = $1) ON CONFLICT (blob_id) DO NOTHING`, blobID, sql.Micros(g.shared()))
+		WHERE NOT EXISTS (SELECT 1 FROM layer WHERE blob_id = $1) ON CONFLICT (blob_id) DO NOTHING`, blobID, sql.Micros(g.now()))
 	return err
 }
 
@@ -138,7 +138,7 @@ func (g *Registry) collectBlobs(ctx context.Context, c *Collected) (int, error) 
 	if err := g.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM condemned_blob)`, nil, &some); err != nil || !some {
 		return 0, err
 	}
-	now := g.shared()
+	now := g.now()
 	var ids []int64
 	var inRows Collected
 	err := g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -198,7 +198,7 @@ func (g *Registry) collectBlob(tx *sql.Tx, id int64, inRows *Collected) error {
 
 // bury notes an object that no row leads to any more; size is its bytes.
 func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool, size int64) error {
-	_, err := tx.Exec(`INSERT INTO dead_object (key, archive, since, size) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`, key, archive, sql.Micros(g.shared()), size)
+	_, err := tx.Exec(`INSERT INTO dead_object (key, archive, since, size) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`, key, archive, sql.Micros(g.now()), size)
 	return err
 }
 
@@ -210,10 +210,10 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 		size    int64
 	}
 	var list []dead
-	before := g.shared().Add(-g.times.Linger)
+	before := g.now().Add(-g.times.Linger)
 	// The hold is looked at with the objects: those that were dead before it began are none that its holder needs.
 	err := g.db.Rows(ctx, `SELECT key, archive, size FROM dead_object WHERE since <= $1 AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2) ORDER BY since LIMIT $3`,
-		sql.Args(sql.Micros(before), sql.Micros(g.shared()), atOnce), func(row sql.Scanner) error {
+		sql.Args(sql.Micros(before), sql.Micros(g.now()), atOnce), func(row sql.Scanner) error {
 			var d dead
 			err := row.Scan(&d.key, &d.archive, &d.size)
 			list = append(list, d)
@@ -261,7 +261,7 @@ func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
 			return err
 		}
 		if oldest > 0 {
-			s.Overdue = max(0, g.shared().Sub(sql.Time(oldest)))
+			s.Overdue = max(0, g.now().Sub(sql.Time(oldest)))
 		}
 		if err := tx.Row(`SELECT count(*), COALESCE(sum(b.size), 0) FROM condemned_blob c JOIN blob b ON b.id = c.blob_id`, nil, &s.Condemned, &condemned); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/blob"
@@ -246,7 +247,7 @@ func TestContentIsCollectedDuringItsPush(t *testing.T) {
 		store := &meanwhile{Store: w.blobs}
 		n := node{db: w.db, dir: w.dir, log: w.log}
 		var err error
-		n.Registry, err = registry.Open(w.Context(), w.db, store, w.dir, w.log, registry.Options{Now: w.clock.Now, SharedNow: w.clock.Now})
+		n.Registry, err = registry.Open(w.Context(), w.db, store, w.dir, w.log, registry.Options{Now: w.clock.Now})
 		w.ok(err)
 		defer n.Close()
 		content := random(large)
@@ -277,7 +278,7 @@ func TestObjectsAreDeletedLater(t *testing.T) {
 	good := w.blobs
 	n := w.node
 	var err error
-	n.Registry, err = registry.Open(w.Context(), w.db, stubborn{good}, w.dir, w.log, registry.Options{Now: w.clock.Now, SharedNow: w.clock.Now})
+	n.Registry, err = registry.Open(w.Context(), w.db, stubborn{good}, w.dir, w.log, registry.Options{Now: w.clock.Now})
 	w.ok(err)
 	defer n.Close()
 	w.push(w.repo("app"), random(large))
@@ -299,28 +300,45 @@ func TestObjectsAreDeletedLater(t *testing.T) {
 	}
 }
 
-// The clocks of nodes may be wrong by a day: what is kept for how long goes by the clock that they share (F23).
+// The clocks of nodes may be wrong by days: what is kept for how long goes by the clock of the database, which they share. So nothing goes early, neither layers, nor uploads, nor
+// images that somebody may bring back (F23).
 func TestCollectionGoesByTheSharedClock(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn, t.TempDir(), registry.Options{})
-		var ahead atomic.Int64
-		n := w.node
-		var err error
-		n.Registry, err = registry.Open(w.Context(), w.db, w.blobs, w.dir, w.log, registry.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
-		w.ok(err)
-		defer n.Close()
+		w := newWorld(t, dsn, t.TempDir(), registry.Options{KeepRemoved: time.Hour})
 		w.repo("app")
-		r, err := n.Open(w.root(vendor), ref("app"), "ecr:PutImage")
-		w.ok(err)
-		d := w.push(r, random(large))
 		for _, off := range []time.Duration{-2 * day, 2 * day} {
-			ahead.Store(int64(off))
+			n := w.node
+			var err error
+			n.dir, err = iam.Open(w.Context(), w.db, w.log, iam.Options{Now: func() time.Time { return time.Now().Add(off) }})
+			w.ok(err)
+			n.Registry, err = registry.Open(w.Context(), w.db, w.blobs, n.dir, w.log, registry.Options{KeepRemoved: time.Hour})
+			w.ok(err)
+			ctx := w.root(vendor)
+			iam.From(ctx).Time = time.Now().Add(off)
+			r, err := n.Open(ctx, ref("app"), "ecr:PutImage")
+			w.ok(err)
+			d := w.push(r, random(large))
+			u, err := r.StartUpload(ctx)
+			w.ok(err)
+			at := w.image(r, "v1", w.manifest(r, func(map[string]any) {}))
+			_, _, err = r.DeleteImages(ctx, []registry.Reference{{Digest: at}})
+			w.ok(err)
 			if c := n.collect(w); c.Layers != 0 {
 				t.Errorf("collected %+v with a clock that is off by %v", c, off)
 			}
+			if gone, err := n.ExpireUploads(w.Context()); gone != 0 || err != nil {
+				t.Errorf("%d uploads were removed, %v, with a clock that is off by %v", gone, err, off)
+			}
+			if gone, err := n.ForgetRemoved(w.Context()); gone != 0 || err != nil {
+				t.Errorf("%d removed images were forgotten, %v, with a clock that is off by %v", gone, err, off)
+			}
+			_, err = r.Layer(w.Context(), d)
+			w.ok(err)
+			_, err = r.Upload(ctx, u.ID)
+			w.ok(err)
+			n.Registry.Close()
+			n.dir.Close()
 		}
-		_, err = r.Layer(w.Context(), d)
-		w.ok(err)
 	})
 }
 
@@ -333,7 +351,7 @@ func TestCollectionAmongPushes(t *testing.T) {
 		var ahead atomic.Int64
 		o := registry.Options{Garbage: registry.GarbageTimes{Lease: lease, Round: time.Nanosecond, Linger: time.Nanosecond}}
 		w := newWorld(t, dsn, folder, o)
-		o.SharedNow = func() time.Time { return w.clock.Now().Add(time.Duration(ahead.Load())) }
+		o.Now = func() time.Time { return w.clock.Now().Add(time.Duration(ahead.Load())) }
 		nodes := []node{{db: w.db, dir: w.dir, log: w.log}}
 		if w.db.Shared() {
 			nodes = append(nodes, w.open(folder, o))

@@ -127,7 +127,7 @@ func (r *Repo) findLayer(ctx context.Context, d oci.Digest) (*layer, error) {
 		return l.layer, nil
 	}
 	var l layer
-	now, until := r.g.shared(), int64(0)
+	now, until := r.g.now(), int64(0)
 	err := r.g.db.Row(ctx, `SELECT b.digest, b.size, b.key, b.archived, b.content, b.suspect, l.lease_until, `+onlyArchived+` FROM layer l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = $1 AND l.digest = $2`,
 		sql.Args(r.ID, d), &l.Digest, &l.Size, &l.key, &l.away, &l.content, &l.suspect, &until, &l.Archived)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -39,14 +39,14 @@ func (t GarbageTimes) orDefault() GarbageTimes {
 }
 
 // leaseUntil is until when a lease goes that begins now.
-func (g *Registry) leaseUntil() int64 { return sql.Micros(g.shared().Add(g.times.Lease)) }
+func (g *Registry) leaseUntil() int64 { return sql.Micros(g.now().Add(g.times.Lease)) }
 
 // promise is findLayer for those who will count on the layer: it has at least half of a lease ahead of it.
 func (r *Repo) promise(ctx context.Context, d oci.Digest) (*layer, error) {
 	half := r.g.times.Lease / 2
 	for range 2 { // what is in memory may be old; what the database says is not
 		l, err := r.findLayer(ctx, d)
-		if err != nil || l.until.Sub(r.g.shared()) >= half {
+		if err != nil || l.until.Sub(r.g.now()) >= half {
 			return l, err
 		}
 		r.g.contents.layers.Invalidate(contentKey{r.ID, string(d)})

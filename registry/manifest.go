@@ -90,20 +90,30 @@ func (r *Repo) note(tag string, d oci.Digest) {
 
 func imageNotFound() error { return fault.New(fault.ImageNotFound, "Requested image not found") }
 
-func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (*Manifest, error) {
+func (r *Repo) readManifest(ctx context.Context, name string, isTag bool) (found *Manifest, err error) {
 	var m Manifest
 	var status ImageStatus
-	var err error
 	switch {
 	case !isTag:
 		err = r.g.db.Row(ctx, `SELECT digest, media_type, body, status FROM manifest WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body, &status)
-	case r.g.contents.shared:
-		// Only where the tag points can be another thing than before; the manifest itself may be at hand.
-		var d oci.Digest
-		if err = r.g.db.Row(ctx, `SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, name), &d); err == nil {
-			return r.findManifest(ctx, Reference{Digest: d})
-		}
 	default:
+		if c := r.g.contents; c.shared {
+			// Only where the tag points can be another thing than before; the manifest itself may be at hand. If it is not, tag and manifest are asked for at once: between two questions the tag
+			// may move on and the image be deleted, and a tag that always pointed somewhere would be said not to be there (F22).
+			var d oci.Digest
+			if err = r.g.db.Row(ctx, `SELECT digest FROM tag WHERE repository_id = $1 AND name = $2`, sql.Args(r.ID, name), &d); err != nil {
+				break
+			}
+			stamp := c.stamp(r.ID, string(d), false)
+			if m := c.findManifest(r.ID, string(d), stamp); m != nil {
+				return m, nil
+			}
+			defer func() {
+				if found != nil && found.Digest == d {
+					c.keepManifest(r.ID, string(d), stamp, found)
+				}
+			}()
+		}
 		err = r.g.db.Row(ctx, `SELECT m.digest, m.media_type, m.body, m.status FROM tag t JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
 			WHERE t.repository_id = $1 AND t.name = $2`, sql.Args(r.ID, name), &m.Digest, &m.MediaType, &m.Body, &status)
 	}

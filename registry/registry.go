@@ -40,8 +40,7 @@ type Registry struct {
 	times   GarbageTimes
 	who     *iam.Directory
 	log     *audit.Log
-	now     func() time.Time
-	shared  func() time.Time // the clock of all nodes
+	now     func() time.Time // the clock of all nodes
 	// events is where every change of images is told, in its own transaction.
 	events *event.Outbox
 
@@ -61,10 +60,8 @@ type Registry struct {
 
 // Options of a Registry; the zero value serves.
 type Options struct {
-	// Now is the clock; nil is time.Now.
+	// Now is the clock; nil is the database's, which all nodes share. That of a node, which may be wrong, decides nothing here (F23).
 	Now func() time.Time
-	// SharedNow is the clock that all nodes share, by which garbage is collected; nil is the database's.
-	SharedNow func() time.Time
 	// OnPull is called for each batch of recorded pulls, for metrics; nil is nobody.
 	OnPull func(repository Ref, pulls int)
 	// ContentBytes bounds the manifests and small blobs kept in memory; 0 is 32 MiB.
@@ -162,16 +159,13 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		}
 	}
 	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.SharedNow == nil {
-		o.SharedNow = db.Now
+		o.Now = db.Now
 	}
 	if o.ContentBytes == 0 {
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, times: o.Garbage.orDefault(), who: who, log: log, now: o.Now, shared: o.SharedNow, events: events,
+		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, times: o.Garbage.orDefault(), who: who, log: log, now: o.Now, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables

@@ -87,7 +87,7 @@ type scrubPass struct {
 
 // takeScrub takes the scrub for this node; nil if there is nothing to do. It begins a pass that is due.
 func (g *Registry) takeScrub(ctx context.Context, node string) (p *scrubPass, err error) {
-	now := g.shared()
+	now := g.now()
 	var total int64 // of all blobs: only where a pass is to begin, and not in the transaction, for it takes a look at each
 	var due bool
 	if err := g.db.Row(ctx, `SELECT done AND began_at <= $1 FROM scrub`, sql.Args(sql.Micros(now.Add(-scrubAgain))), &due); err != nil {
@@ -123,7 +123,7 @@ func (g *Registry) takeScrub(ctx context.Context, node string) (p *scrubPass, er
 
 // sign writes down how far the pass has come, now or when it is time. The error is errOvertaken when another node has the scrub.
 func (p *scrubPass) sign(ctx context.Context, now bool) error {
-	at := p.g.shared()
+	at := p.g.now()
 	if !now && at.Sub(p.signed) < scrubSign {
 		return nil
 	}

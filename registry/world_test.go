@@ -99,9 +99,8 @@ func (w *world) open(blobs string, o registry.Options) (n node) {
 	n.dir, err = iam.Open(w.Context(), n.db, n.log, iam.Options{Now: w.clock.Now})
 	w.ok(err)
 	w.Cleanup(n.dir.Close)
-	o.Now = w.clock.Now
-	if o.SharedNow == nil {
-		o.SharedNow = w.clock.Now
+	if o.Now == nil {
+		o.Now = w.clock.Now
 	}
 	n.Registry, err = registry.Open(w.Context(), n.db, n.blobs, n.dir, n.log, o)
 	w.ok(err)

@@ -63,7 +63,7 @@ type FirstAccount struct {
 
 // Options are what a program sets and a user does not.
 type Options struct {
-	// Now is the clock; nil is time.Now.
+	// Now is the clock; nil is that of this machine for who may do what, and that of the database for how long what is kept (F23).
 	Now func() time.Time
 	// Log takes the access log; nil is none.
 	Log *slog.Logger

@@ -21,6 +21,7 @@ func (db *DB) askTime(ctx context.Context) error {
 		return err
 	}
 	db.setTime(now)
+	db.link.wasAnswered()
 	return nil
 }
 

@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-
 	"github.com/berth-registry/berth/fault"
 )
 
@@ -28,6 +26,7 @@ type DB struct {
 	dialect dialect
 	pool    *stdsql.DB // SQLite: readers only
 	writer  *writer    // SQLite only
+	link    *link      // PostgreSQL only
 	stmts   sync.Map   // query text -> *stdsql.Stmt of pool (SQLite; pgx keeps its own)
 
 	clock atomic.Int64 // the database's time when this process started, microseconds
@@ -57,14 +56,12 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		pool, err := stdsql.Open("pgx", dsn)
-		if err != nil {
+		var err error
+		if db.link, db.pool, err = openLink(dsn); err != nil {
 			stop()
-			return nil, fmt.Errorf("database: the DSN cannot be read (its text is not shown, it may hold a password)")
+			return nil, err
 		}
-		pool.SetMaxOpenConns(32)
-		pool.SetMaxIdleConns(16)
-		db.dialect, db.pool = postgres, pool
+		db.dialect = postgres
 		if err := db.askTime(ctx); err != nil {
 			stop()
 			return nil, fmt.Errorf("database: PostgreSQL does not answer: %w", err)
@@ -88,12 +85,15 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		db.writer.close()
 	}
+	if db.link != nil {
+		return errors.Join(db.link.poll.Close(), db.pool.Close())
+	}
 	return db.pool.Close()
 }
 
 // Ping reports whether the database answers, and can be trusted: see Failed.
 func (db *DB) Ping(ctx context.Context) error {
-	if err := db.Err(); err != nil {
+	if err := errors.Join(db.Err(), db.there()); err != nil {
 		return err
 	}
 	return db.pool.PingContext(ctx)
@@ -142,6 +142,9 @@ func (db *DB) View(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 func (db *DB) view(ctx context.Context, f func(tx *Tx) error) error {
+	if err := db.there(); err != nil {
+		return err
+	}
 	opts := &stdsql.TxOptions{ReadOnly: true}
 	if db.dialect == postgres {
 		opts.Isolation = stdsql.LevelRepeatableRead
@@ -231,6 +234,9 @@ func (db *DB) Row(ctx context.Context, query string, args []any, dest ...any) er
 }
 
 func (db *DB) row(ctx context.Context, query string, args, dest []any) error {
+	if err := db.there(); err != nil {
+		return err
+	}
 	if db.dialect == postgres {
 		return classify(db.pool.QueryRowContext(ctx, query, args...).Scan(dest...))
 	}
@@ -251,6 +257,9 @@ func (db *DB) Rows(ctx context.Context, query string, args []any, scan func(row 
 }
 
 func (db *DB) rows(ctx context.Context, query string, args []any, scan func(row Scanner) error) error {
+	if err := db.there(); err != nil {
+		return err
+	}
 	if db.dialect == postgres {
 		rows, err := db.pool.QueryContext(ctx, query, args...)
 		return each(rows, err, scan)

@@ -109,11 +109,12 @@ func (db *DB) pollEpochs(ctx context.Context) {
 }
 
 func (db *DB) pollOnce(ctx context.Context, known map[string]int64) {
-	ctx, cancel := context.WithTimeout(ctx, staleAfter)
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	asked := int64(time.Since(started)) // before the question: what commits after it may be missing from the answer
 	seen := map[string]int64{}
-	err := db.Rows(ctx, `SELECT name, n FROM epoch UNION ALL SELECT '', `+serverTime, nil, func(row Scanner) error {
+	rows, err := db.link.poll.QueryContext(ctx, `SELECT name, n FROM epoch UNION ALL SELECT '', `+serverTime)
+	err = each(rows, err, func(row Scanner) error {
 		var name string
 		var n int64
 		if err := row.Scan(&name, &n); err != nil {
@@ -126,9 +127,13 @@ func (db *DB) pollOnce(ctx context.Context, known map[string]int64) {
 		seen[name] = n
 		return nil
 	})
-	if err != nil {
-		return // the stamps go stale by themselves
+	if err != nil { // the stamps go stale by themselves
+		if db.link.away() {
+			db.link.cut()
+		}
+		return
 	}
+	db.link.wasAnswered()
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for name, e := range db.epochs {

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -60,6 +61,9 @@ func classify(err error) error {
 		if pg.Code == "53100" {
 			return fault.Wrap(err, fault.Unavailable, "the disk of the registry's database is full; free space and try again")
 		}
+		if pg.Code == "25P03" { // see aloneMost
+			return fault.Wrap(err, fault.Unavailable, "the registry's database has given up a transaction that stood still; try again")
+		}
 		switch pg.Code[:2] {
 		case "08", "53", "57": // connection, out of resources, shut down
 			return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")
@@ -67,7 +71,7 @@ func classify(err error) error {
 		return err
 	}
 	var netErr net.Error
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) || errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
 		return unavailable(err)
 	}
 	return err

@@ -20,6 +20,9 @@ const patience = 15 * time.Second
 func (db *DB) writePostgres(ctx context.Context, f func(tx *Tx) error) (again int, err error) {
 	begin := time.Now()
 	for n := 0; ; n++ {
+		if err := db.there(); err != nil {
+			return n, err
+		}
 		after, err := db.tryPostgres(ctx, f)
 		if err == nil {
 			db.measured.commit(1, time.Since(begin))

@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	who, err := iam.Open(ctx, db, log, iam.Options{})
 	check(err)
 	defer who.Close()
-	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{SharedNow: now})
+	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Now: now})
 	check(err)
 	defer g.Close()
 	_, key, err := who.CreateAccount(ctx, iam.NewAccount{ID: "111222333444"})

@@ -1,0 +1,117 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/berth-registry/berth/fault"
+)
+
+const (
+	// awayAfter is how long PostgreSQL may leave a question about epochs unanswered before it counts as away: requests that wait for it then end, and new ones do not begin (F14, F26).
+	awayAfter = 10 * time.Second
+	// connectTime bounds the making of a connection.
+	connectTime = 5 * time.Second
+	// aloneMost is how long PostgreSQL lets a transaction wait for its node. It then undoes it: a node that is paused, or cut off, must not keep others from the rows that it
+	// was changing, nor go on with what it had begun when it wakes up (F26).
+	aloneMost = "10s"
+)
+
+// link is what leads to PostgreSQL: the connections of the pool, and one more by which the node asks for epochs, so that it does not wait for a connection behind all others.
+type link struct {
+	poll     *stdsql.DB
+	answered atomic.Int64 // when the last question was answered, nanoseconds since start
+
+	mu    sync.Mutex
+	conns map[*linkConn]bool // of the pool
+}
+
+// linkConn is a connection that its link knows.
+type linkConn struct {
+	net.Conn
+	of *link
+}
+
+// Close is net.Conn's.
+func (c *linkConn) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.conns, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// openLink prepares connections to PostgreSQL, and makes none.
+func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, nil, errors.New("database: the DSN cannot be read (its text is not shown, it may hold a password)")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTime
+	}
+	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAlive: connectTime}
+	config.DialFunc = dialer.DialContext
+	l = &link{conns: map[*linkConn]bool{}}
+	l.poll = stdlib.OpenDB(*config)
+	l.poll.SetMaxOpenConns(1)
+
+	ofPool := config.Copy()
+	ofPool.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c := &linkConn{conn, l}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.conns[c] = true
+		return c, nil
+	}
+	_, set := config.RuntimeParams["idle_in_transaction_session_timeout"]
+	pool = stdlib.OpenDB(*ofPool, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		if !set { // not as a parameter of the connection, which poolers refuse; databases that do not know it have their own ways
+			_, _ = c.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+aloneMost+`'`)
+		}
+		return nil
+	}))
+	pool.SetMaxOpenConns(32)
+	pool.SetMaxIdleConns(16)
+	return l, pool, nil
+}
+
+// wasAnswered notes that PostgreSQL answers.
+func (l *link) wasAnswered() { l.answered.Store(int64(time.Since(started))) }
+
+// away reports whether PostgreSQL does not answer.
+func (l *link) away() bool {
+	return l != nil && int64(time.Since(started))-l.answered.Load() > int64(awayAfter)
+}
+
+// cut ends what waits for PostgreSQL.
+func (l *link) cut() {
+	l.mu.Lock()
+	conns := make([]*linkConn, 0, len(l.conns))
+	for c := range l.conns {
+		conns = append(conns, c)
+	}
+	l.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+// there fails with Unavailable while PostgreSQL is away: a request that waited for it would wait with all others, and serve nobody.
+func (db *DB) there() error {
+	if db.link.away() {
+		return fault.New(fault.Unavailable, "the registry's database does not answer; try again")
+	}
+	return nil
+}
