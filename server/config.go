@@ -43,6 +43,7 @@ type Config struct {
 
 	Providers
 	Limits
+	Connections
 
 	Account     string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
@@ -98,7 +99,7 @@ func (c *Config) Validate() error {
 	if err := c.Names.Validate(); err != nil {
 		return err
 	}
-	if err := errors.Join(c.Providers.Validate(), c.Limits.Validate()); err != nil {
+	if err := errors.Join(c.Providers.Validate(), c.Limits.Validate(), c.Connections.Validate()); err != nil {
 		return err
 	}
 	if c.KeepRemoved < 0 {

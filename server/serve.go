@@ -32,6 +32,8 @@ const (
 	headerTime = 10 * time.Second
 	headerMost = 28 << 10
 	idleTime   = 3 * time.Minute
+	// streamsMost is how many requests may be under way on one connection of HTTP/2.
+	streamsMost = 100
 )
 
 // Listeners are the open sockets of a server.
@@ -153,10 +155,11 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 		h := s.server(l, socket.endpoint)
 		servers[i] = h
 		go func() {
+			bounded := bounded{socket.Listener, s.crowd, l.certificates == nil}
 			if l.certificates != nil {
-				failed <- h.ServeTLS(socket.Listener, "", "")
+				failed <- h.ServeTLS(bounded, "", "")
 			} else {
-				failed <- h.Serve(socket.Listener)
+				failed <- h.Serve(bounded)
 			}
 		}()
 	}
@@ -203,10 +206,12 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 // server makes what answers the connections of a socket.
 func (s *Server) server(l *Listeners, endpoint *iam.Endpoint) *http.Server {
 	h := &http.Server{
-		Handler: s.handler, ConnContext: connection,
+		Handler: s.handler, ConnContext: connection, ConnState: s.crowd.state,
 		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
+	// A connection of HTTP/2 is as much as so many of HTTP/1; streams that are opened and reset at once end it, which net/http sees to by the same number.
+	h.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streamsMost, SendPingTimeout: idleTime, PingTimeout: headerTime, WriteByteTimeout: front.IdleTime}
 	if endpoint != nil {
 		h.BaseContext = func(net.Listener) context.Context { return front.Through(context.Background(), endpoint) }
 	}

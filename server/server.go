@@ -48,6 +48,7 @@ type Server struct {
 	orgs     *org.Organizations
 	garbage  *gc.Metrics
 	scrub    *scrub.Metrics
+	crowd    *crowd
 	workers  *worker.Metrics
 	tracer   trace.Tracer // nil unless traces are sent somewhere
 	db       *sql.DB
@@ -104,6 +105,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	db.Register(metrics)
 	measured := front.NewMetrics(metrics)
 	s.garbage, s.scrub, s.workers = gc.NewMetrics(metrics), scrub.NewMetrics(metrics), worker.NewMetrics(metrics)
+	s.crowd = newCrowd(&c.Connections, c.TrustedProxy, metrics)
 	// Nodes that start at once on one database come one after the other: tables, keys and the first account are made once.
 	var log *audit.Log
 	err = db.Exclusively(ctx, func() (err error) {
@@ -126,7 +128,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
 		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.healthy, c.MetricsFrom, metrics},
-		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, TrustedProxies: c.TrustedProxy, Now: o.Now,
+		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, Turns: c.turns(metrics), TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()
 	s.handler = f
@@ -150,6 +152,10 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 		if archive != nil {
 			archive = blob.Traced(archive)
 		}
+	}
+	blobs = blob.Paced(blobs)
+	if archive != nil {
+		archive = blob.Paced(archive)
 	}
 	tokens, err := c.verifier(o.Now)
 	if err != nil {

@@ -85,7 +85,13 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if op != nil {
 		x.named(service, op)
 	}
+	r = x.with(r)
+	if err := f.arrive(x, r); err != nil {
+		f.note(x)
+		return service, err
+	}
 	credential, unknown := f.Identity.Credential(r.Context(), signature.AccessKeyID, signature.SecurityToken, x.begin)
+	x.turn.End() // the body is still to come
 	if unknown != nil && fault.As(unknown) == nil {
 		return service, unknown
 	}
@@ -143,7 +149,7 @@ func (f *Front) serveUnsigned(x *exchange, r *http.Request, service *awswire.Ser
 		return fault.New(fault.Throttled, "Rate exceeded")
 	}
 	defer done()
-	return f.perform(x, r, service, op, body)
+	return f.perform(x, x.with(r), service, op, body)
 }
 
 // perform runs the operation and writes its result.
@@ -153,7 +159,11 @@ func (f *Front) perform(x *exchange, r *http.Request, service *awswire.Service, 
 		f.note(x)
 		return err
 	}
-	out, err := op.Call(iam.With(r.Context(), &x.call), in)
+	if err := f.work(x, r); err != nil {
+		f.note(x)
+		return err
+	}
+	out, err := op.Call(r.Context(), in)
 	f.note(x)
 	if err != nil {
 		if known := fault.As(err); known != nil && x.call.Audit.Error == "" {

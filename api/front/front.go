@@ -5,13 +5,11 @@ package front
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +24,7 @@ import (
 	"github.com/berth-registry/berth/lang/sigv4"
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/audit"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 // Front answers every request of a listener. Its fields are set before it serves.
@@ -47,6 +46,8 @@ type Front struct {
 	Metrics   *Metrics
 	// Tracer makes a span for each request; nil for none.
 	Tracer trace.Tracer
+	// Turns share the processor between accounts; nil is first come, first served.
+	Turns *Turns
 	// Rates bound how often operations are called; nil bounds none.
 	Rates *Rates
 	Now   func() time.Time
@@ -66,7 +67,7 @@ func (f *Front) Open() {
 		f.Now = time.Now
 	}
 	if f.IdleBody == 0 {
-		f.IdleBody = time.Minute
+		f.IdleBody = IdleTime
 	}
 }
 
@@ -82,6 +83,7 @@ type exchange struct {
 	received  int64      // bytes of the body
 	span      trace.Span // nil unless the request is traced
 	id        [36]byte
+	ctx       turnContext
 }
 
 // ServeHTTP answers one request.
@@ -119,6 +121,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // end is run after every request, also after one that panicked: the client must have an answer, and the operator the cause.
 func (f *Front) end(x *exchange, r *http.Request) {
 	panicked := recover()
+	x.turn.End()
 	f.Metrics.open.Dec()
 	if panicked == http.ErrAbortHandler {
 		if x.span != nil {
@@ -221,19 +224,21 @@ type response struct {
 	http.ResponseWriter
 	status  int
 	written int64
+	turn    turn.Turn
+	chunks  bool // the request came in chunks, over HTTP/1
 }
 
-// begin notes the status, and gives the client the time that an answer of this size may take.
+// begin notes the status, and gives the client the time that the first part of an answer may take.
 func (w *response) begin(status int) {
 	if w.status != 0 {
 		return
 	}
 	w.status = status
-	size := int64(0)
-	if length := w.Header()["Content-Length"]; len(length) == 1 {
-		size, _ = strconv.ParseInt(length[0], 10, 64) // net/http judges it
+	w.turn.End() // what is left is to send, and a client may be slow
+	if w.chunks && status >= 400 {
+		w.last()
 	}
-	limitAnswer(w.ResponseWriter, size)
+	w.extend(1)
 }
 
 func (w *response) WriteHeader(status int) {
@@ -245,16 +250,11 @@ func (w *response) WriteHeader(status int) {
 
 func (w *response) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if parts := (w.written+int64(len(b)))/stride - w.written/stride; parts > 0 {
+		w.extend(1 + parts)
+	}
 	n, err := w.ResponseWriter.Write(b)
 	w.written += int64(n)
-	return n, err
-}
-
-// ReadFrom keeps the way open on which net/http sends a file without reading it into the process (sendfile).
-func (w *response) ReadFrom(r io.Reader) (int64, error) {
-	w.begin(http.StatusOK)
-	n, err := io.Copy(w.ResponseWriter, r)
-	w.written += n
 	return n, err
 }
 

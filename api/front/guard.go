@@ -2,14 +2,18 @@ package front
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"time"
+
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 const (
-	// slowest is the rate in bytes a second at which an answer must be taken, beside the minute that everybody gets: a client slower than this holds a
-	// connection and a file open for nothing.
-	slowest = 16 << 10
+	// IdleTime is for how long a client may send nothing of a body that it has announced, or take nothing of an answer.
+	IdleTime = time.Minute
+	// stride is how many bytes of an answer a client must take in each IdleTime: one slower than this holds a connection and a file open for nothing.
+	stride = 1 << 20
 	// slowestBody is the same for a body, beside the time that it may be idle: lower, since lines are thinner in that direction.
 	slowestBody = 1 << 10
 )
@@ -23,14 +27,34 @@ func (f *Front) guard(x *exchange, r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received}
+	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received, turn: &x.turn}
 	b.begin = time.Now()
 	b.extend(b.begin)
 	b.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // that of the answer before, which the 100 Continue of this request must not meet
 	guarded := *r
 	guarded.Body = b
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		x.chunks = true
+		if f.mayBeShared(r) {
+			x.last()
+		}
+	}
 	return &guarded
 }
+
+// mayBeShared reports whether a proxy has passed the request on, and so may send those of others over the same connection.
+func (f *Front) mayBeShared(r *http.Request) bool {
+	h := r.Header
+	return len(h["Via"]) > 0 || len(h["Forwarded"]) > 0 || len(h["X-Forwarded-For"]) > 0 || len(f.TrustedProxies) > 0 && f.trusts(peerOf(r).ip)
+}
+
+// last ends the connection with this answer.
+//
+// A request with chunks may have had a length too, of which net/http shows nothing: it follows the chunks, and takes what comes after them for the next
+// request (RFC 9112, 6.3, which asks for the connection to be closed). A proxy that went by the length has passed all of it on as one, and the next is
+// somebody else's (H15). So after chunks a connection that may be shared is closed, and any on which they were refused; docker, which sends layers so, keeps
+// its own.
+func (w *response) last() { w.Header()["Connection"] = []string{"close"} }
 
 // guardedBody moves the connection's deadline forward as long as bytes arrive.
 type guardedBody struct {
@@ -40,6 +64,7 @@ type guardedBody struct {
 	begin    time.Time
 	until    time.Time
 	received *int64
+	turn     *turn.Turn
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
@@ -47,7 +72,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	if now := time.Now(); b.until.Sub(now) < b.idle/2 {
 		b.extend(now)
 	}
+	paused := b.turn.Pause() // a client may be slow
 	n, err := b.ReadCloser.Read(p)
+	b.turn.Resume(paused)
 	*b.received += int64(n)
 	if err == io.EOF {
 		b.control.SetReadDeadline(time.Time{}) //nolint:errcheck // the next request on this connection has the server's own
@@ -65,8 +92,34 @@ func (b *guardedBody) extend(now time.Time) {
 	}
 }
 
-// limitAnswer gives the client the time that size bytes may take. The deadline stays on the connection until the next answer sets its own, since net/http
-// sends the last bytes after the handler.
-func limitAnswer(w http.ResponseWriter, size int64) {
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(size/slowest)*time.Second)) //nolint:errcheck // a connection without deadlines is limited by nothing
+// extend gives the client the time that the next part of an answer may take, up to stride bytes. The deadline stays on the connection until the next answer
+// sets its own, since net/http sends the last bytes after the handler.
+func (w *response) extend(parts int64) {
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(IdleTime * time.Duration(max(parts, 1)))) //nolint:errcheck // a connection without deadlines is limited by nothing
+}
+
+// ReadFrom keeps the way open on which net/http sends a file without reading it into the process (sendfile), in parts of stride bytes: of each the client has
+// to take its share in time, so that one who asks for 50 GB and reads nothing holds the file for a minute and not for a month (H14).
+func (w *response) ReadFrom(r io.Reader) (sent int64, err error) {
+	w.begin(http.StatusOK)
+	part, ok := r.(*io.LimitedReader) // net/http must find the file directly under the limit
+	if !ok {
+		part = &io.LimitedReader{R: r, N: math.MaxInt64}
+	}
+	for left := part.N; left > 0; {
+		part.N = min(left, stride)
+		if sent > 0 {
+			w.extend(1)
+		}
+		n, err := io.Copy(w.ResponseWriter, part)
+		sent += n
+		w.written += n
+		ended := part.N > 0
+		left -= n
+		part.N = left
+		if err != nil || ended {
+			return sent, err
+		}
+	}
+	return sent, nil
 }

@@ -107,7 +107,8 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 	if !ok {
 		return x.call.Refuse("This URL is not valid, or no longer: ask for another with GetDownloadUrlForLayer")
 	}
-	ctx := iam.With(r.Context(), &x.call)
+	r = x.with(r)
+	ctx := r.Context()
 	credential, err := f.Identity.SignIn(ctx, g.Password, g.Region, x.begin)
 	if fault.Is(err, fault.UnknownCredentials) || fault.Is(err, fault.ExpiredCredentials) {
 		return x.call.Refuse("Who asked for this URL may not sign in any more")
@@ -117,6 +118,9 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 	}
 	x.call.SignedBy(credential)
 	x.call.Region = g.Region
+	if err := f.work(x, r); err != nil {
+		return err
+	}
 	repo, err := f.Registry.Open(ctx, registry.Ref{Account: g.Account, Region: g.Region, Name: g.Name}, "ecr:GetDownloadUrlForLayer")
 	if err != nil {
 		return err

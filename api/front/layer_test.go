@@ -122,7 +122,13 @@ func TestLayerURL(t *testing.T) {
 // kernel is a ResponseWriter that sees what it could hand to the kernel.
 type kernel struct {
 	*httptest.ResponseRecorder
-	files int
+	files     int
+	deadlines []time.Time
+}
+
+func (k *kernel) SetWriteDeadline(at time.Time) error {
+	k.deadlines = append(k.deadlines, at)
+	return nil
 }
 
 func (k *kernel) ReadFrom(in io.Reader) (int64, error) {
@@ -137,7 +143,7 @@ func (k *kernel) ReadFrom(in io.Reader) (int64, error) {
 // A large layer goes through every wrapper as a file, so that net/http can use sendfile; from both of its addresses. Only the first time it is compared with its digest on its way.
 func TestFilesReachTheConnection(t *testing.T) {
 	s := start(t)
-	content := bytes.Repeat([]byte("x"), 300_000)
+	content := bytes.Repeat([]byte("0123456789abcde\n"), 150_000) // 2.3 MiB
 	_, layer := s.image(t, path, "v1", content)
 	url, err := s.vendor.ECR("us-east-1").GetDownloadUrlForLayer(t.Context(), &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
 	if err != nil {
@@ -149,8 +155,13 @@ func TestFilesReachTheConnection(t *testing.T) {
 		r.Header.Set("Authorization", s.vendor.Login(t, "us-east-1"))
 		w := &kernel{ResponseRecorder: httptest.NewRecorder()}
 		s.Handler().ServeHTTP(w, r)
-		if w.files != min(n, 1) || w.Body.Len() != len(content) {
+		if w.files != 3*min(n, 1) || !bytes.Equal(w.Body.Bytes(), content) {
 			t.Errorf("%d files, %d bytes", w.files, w.Body.Len())
+		}
+		// H14: who takes nothing of it has a minute, whatever its size, and another minute for each MiB that he has taken.
+		latest := w.deadlines[len(w.deadlines)-1]
+		if len(w.deadlines) != 3 || time.Until(latest) > time.Minute {
+			t.Errorf("%d deadlines, the last in %s", len(w.deadlines), time.Until(latest))
 		}
 	}
 }

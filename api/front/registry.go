@@ -8,7 +8,6 @@ import (
 
 	"github.com/berth-registry/berth/api/distribution"
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/identity/iam"
 )
 
 const (
@@ -50,8 +49,12 @@ func takeRest(r *http.Request) {
 func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
 	at, rest, where := f.Names.registry(r.Host, path)
-	r = r.WithContext(iam.With(r.Context(), &x.call))
-	if err := f.signIn(x, r, at.region); err != nil {
+	r = x.with(r)
+	err := f.arrive(x, r)
+	if err == nil {
+		err = f.signIn(x, r, at.region)
+	}
+	if err != nil {
 		if len(r.Header["Authorization"]) > 0 { // clients ask without one first, to see the challenge
 			x.call.Region, x.call.Audit.Action = at.region, "ecr:SignIn"
 			f.note(x)
@@ -64,6 +67,10 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	}
 	x.call.Region = at.region
 	if err := f.throttle(x, operationOf(x.operation)); err != nil {
+		x.call.Audit.Owner = at.account
+		return err
+	}
+	if err := f.work(x, r); err != nil {
 		x.call.Audit.Owner = at.account
 		return err
 	}

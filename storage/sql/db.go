@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 // DB is an open database. It is safe for concurrent use.
@@ -117,6 +118,8 @@ type Tx struct {
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 	ctx, span := db.begin(ctx, "sql.write", "")
 	var err error
+	t := turn.Of(ctx)
+	paused := t.Pause() // it waits for the disk, or for PostgreSQL
 	switch {
 	case db.writer != nil:
 		var together int
@@ -129,14 +132,26 @@ func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 		again, err = db.writePostgres(ctx, f)
 		span.Number("berth.sql.again", int64(again))
 	}
+	t.Resume(paused)
 	end(span, err)
 	return err
+}
+
+// pause gives up the turn of a request for a read that waits for the network; SQLite's are work of this process.
+func (db *DB) pause(ctx context.Context) (t *turn.Turn, paused bool) {
+	if db.dialect == sqlite {
+		return nil, false
+	}
+	t = turn.Of(ctx)
+	return t, t.Pause()
 }
 
 // View runs f on one snapshot, for reads that must agree with each other.
 func (db *DB) View(ctx context.Context, f func(tx *Tx) error) error {
 	ctx, span := db.begin(ctx, "sql.view", "")
+	t, paused := db.pause(ctx)
 	err := db.view(ctx, f)
+	t.Resume(paused)
 	end(span, err)
 	return err
 }
@@ -228,7 +243,9 @@ func Args(args ...any) []any { return args }
 // Row runs a query for one row outside a transaction and scans it into dest. No row is ErrNoRows.
 func (db *DB) Row(ctx context.Context, query string, args []any, dest ...any) error {
 	ctx, span := db.begin(ctx, "sql.read", query)
+	t, paused := db.pause(ctx)
 	err := db.row(ctx, query, args, dest)
+	t.Resume(paused)
 	end(span, err)
 	return err
 }
@@ -251,7 +268,9 @@ func (db *DB) row(ctx context.Context, query string, args, dest []any) error {
 // Rows runs a query outside a transaction and calls scan for each row.
 func (db *DB) Rows(ctx context.Context, query string, args []any, scan func(row Scanner) error) error {
 	ctx, span := db.begin(ctx, "sql.read", query)
+	t, paused := db.pause(ctx)
 	err := db.rows(ctx, query, args, scan)
+	t.Resume(paused)
 	end(span, err)
 	return err
 }
