@@ -349,7 +349,7 @@ func Micros(t time.Time) int64 { return t.UnixMicro() }
 func Time(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
 func unavailable(err error) error {
-	if fault.As(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if fault.As(err) != nil || !isConnect(err) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return err
 	}
 	return fault.Wrap(err, fault.Unavailable, "the registry's database does not answer; try again")

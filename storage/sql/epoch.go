@@ -109,7 +109,7 @@ func (db *DB) pollEpochs(ctx context.Context) {
 }
 
 func (db *DB) pollOnce(ctx context.Context, known map[string]int64) {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	ctx, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
 	asked := int64(time.Since(started)) // before the question: what commits after it may be missing from the answer
 	seen := map[string]int64{}

@@ -71,10 +71,16 @@ func classify(err error) error {
 		return err
 	}
 	var netErr net.Error
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, stdsql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isConnect(err) || errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
 		return unavailable(err)
 	}
 	return err
+}
+
+// isConnect reports whether a connection to PostgreSQL could not be made, also for want of time, which is not that of the request.
+func isConnect(err error) bool {
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect)
 }
 
 func random22() uint32 {

@@ -20,6 +20,8 @@ const (
 	awayAfter = 10 * time.Second
 	// connectTime bounds the making of a connection.
 	connectTime = 5 * time.Second
+	// pollTime bounds a question about epochs, with the connection that it may need.
+	pollTime = 2 * time.Second
 	// aloneMost is how long PostgreSQL lets a transaction wait for its node. It then undoes it: a node that is paused, or cut off, must not keep others from the rows that it
 	// was changing, nor go on with what it had begun when it wakes up (F26).
 	aloneMost = "10s"
@@ -60,11 +62,15 @@ func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAlive: connectTime}
 	config.DialFunc = dialer.DialContext
 	l = &link{conns: map[*linkConn]bool{}}
+	l.wasAnswered() // it has not been asked yet
 	l.poll = stdlib.OpenDB(*config)
 	l.poll.SetMaxOpenConns(1)
 
 	ofPool := config.Copy()
 	ofPool.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if l.away() { // those who wait for a connection would each wait for one that is not made
+			return nil, errors.New("PostgreSQL does not answer")
+		}
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
