@@ -93,7 +93,7 @@ func TestLaboratoryFindsMissingFsyncs(t *testing.T) {
 // A registry that gives no lease to layers, or does not keep what it was told, breaks pushes in the tests of the collection (F19).
 func TestCollectionTestsFindMissingLeases(t *testing.T) {
 	for name, m := range map[string]mutation{
-		"no lease":         {"registry/lease.go", "return sql.Micros(g.shared().Add(g.times.Lease))", "return 1"},
+		"no lease":         {"registry/lease.go", "return sql.Micros(g.now().Add(g.times.Lease))", "return 1"},
 		"not looked again": {"registry/garbage.go", "			if used {\n", "			if used && l.repository < 0 {\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
