@@ -197,7 +197,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		`--tls-cert and --tls-key go together`:                          func(c *server.Config) { c.TLSCert = "x" },
 		`--tls-self-signed makes its own certificate`:                   func(c *server.Config) { c.TLSCert, c.TLSKey, c.TLSSelfSigned = "x", "y", true },
 		`data folder: mkdir /proc/berth: no such file`:                  func(c *server.Config) { c.Data = "/proc/berth" },
-		`database: PostgreSQL does not answer: cannot parse`:            func(c *server.Config) { c.DB = "postgres://user:hidden@[" },
+		"database: cannot parse `postgres://user:xxxxx@[`":              func(c *server.Config) { c.DB = "postgres://user:hidden@[" },
 		`database: PostgreSQL does not answer`:                          func(c *server.Config) { c.DB = "postgres://user:hidden@127.0.0.1:1/x" },
 		`blob`:                                                          func(c *server.Config) { c.Blobs = "gopher://x" },
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,7 @@ func (c *linkConn) Close() error {
 func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, nil, errors.New("database: the DSN cannot be read (its text is not shown, it may hold a password)")
+		return nil, nil, fmt.Errorf("database: %w", err) // pgx leaves the password out of what it says
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTime
