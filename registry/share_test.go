@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -445,23 +446,35 @@ func (l *last) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Bytes that are not as the row says are never served (I4): the error has no code, so that a client reads nothing but an internal error.
+// Bytes that are not as the row says are never served (I4, F07): the error has no code, so that a client reads nothing but an internal error. What is damaged is
+// quarantined at once; what is missing is not, since it may be there again when its folder is mounted.
 func TestDamagedBytes(t *testing.T) {
 	folder := t.TempDir()
 	w := newWorld(t, sqltest.SQLite(t), folder, registry.Options{})
 	r := w.repo("damaged")
-	d := w.push(r, random(large))
-	var key string
-	w.ok(w.db.Row(w.Context(), `SELECT key FROM blob WHERE digest = $1`, []any{d}, &key))
-	path := folder + "/blob/" + key[len(key)-2:] + "/" + key
+	stored := func() (oci.Digest, string) {
+		d := w.push(r, random(large))
+		var key string
+		w.ok(w.db.Row(w.Context(), `SELECT key FROM blob WHERE digest = $1`, []any{d}, &key))
+		return d, folder + "/blob/" + key[len(key)-2:] + "/" + key
+	}
+	short, path := stored()
 	w.ok(os.Truncate(path, large-1))
-	_, err := r.OpenLayer(w.Context(), d)
-	if !errors.Is(err, blob.ErrSize) || fault.As(err) != nil {
+	if _, err := r.OpenLayer(w.Context(), short); !errors.Is(err, blob.ErrSize) || fault.As(err) != nil {
 		t.Error(err)
 	}
-	w.ok(os.Remove(path))
-	_, err = r.OpenLayer(w.Context(), d)
-	if !errors.Is(err, blob.ErrMissing) || fault.As(err) != nil {
+	if _, err := r.OpenLayer(w.Context(), short); err == nil || !strings.Contains(err.Error(), "they are replaced when it is pushed again") || fault.As(err) != nil {
 		t.Error(err)
 	}
+	missing, path := stored()
+	w.ok(os.Rename(path, path+".away"))
+	for range 2 {
+		if _, err := r.OpenLayer(w.Context(), missing); !errors.Is(err, blob.ErrMissing) || fault.As(err) != nil {
+			t.Error(err)
+		}
+	}
+	w.ok(os.Rename(path+".away", path))
+	content, err := r.OpenLayer(w.Context(), missing)
+	w.ok(err)
+	w.ok(content.Close())
 }
