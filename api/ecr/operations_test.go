@@ -137,7 +137,7 @@ func TestOperationsOnRepositoriesThatAreNotThere_API28_API39_API76(t *testing.T)
 	}
 }
 
-// API-74: the layers of an image that was deleted are there no more once nothing needs them, neither to those who ask nor to those who push (API-57, API-58, API-66).
+// API-74, API-58: once its only image is deleted, a layer cannot be downloaded any more. That it is then missing for who asks or pushes, is shown by the tests of the collection in registry.
 func TestLayersOfDeletedImages_API74(t *testing.T) {
 	c := start(t).root(t, vendor, region)
 	c.repository(t, "app")
