@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -62,34 +61,51 @@ func build(t testing.TB, overlay string) string {
 // newBerth makes an installation with one repository, and leaves it running.
 func newBerth(t testing.TB, program, data, blobs string) *berth {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &berth{t: t, program: program, data: data, blobs: blobs, addr: l.Addr().String(), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
-	l.Close()
+	b := newIdle(t, program, data, blobs)
+	b.start(t)
+	b.settle(t)
+	return b
+}
+
+// newIdle is an installation that does not run yet, and may be there already.
+func newIdle(t testing.TB, program, data, blobs string) *berth {
+	t.Helper()
+	b := &berth{t: t, program: program, data: data, blobs: blobs, addr: freeAddress(t), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	t.Cleanup(b.kill)
+	return b
+}
+
+// start launches the program and waits until it answers.
+func (b *berth) start(t testing.TB) {
+	t.Helper()
 	b.launch()
 	if err := b.ready(); err != nil {
 		t.Fatal(err)
 	}
-	b.settle(t)
-	return b
+}
+
+// api is what the first account calls the registry with.
+func (b *berth) api(t testing.TB) *ecr.Client {
+	t.Helper()
+	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedCredentialsFiles([]string{filepath.Join(b.data, "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ecr.NewFromConfig(c, func(o *ecr.Options) { o.RetryMaxAttempts = 1 })
 }
 
 // settle makes the repository, and signs in.
 func (b *berth) settle(t testing.TB) {
 	t.Helper()
-	ctx, data := t.Context(), b.data
-	c, err := config.LoadDefaultConfig(ctx, config.WithSharedCredentialsFiles([]string{filepath.Join(data, "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
-	if err != nil {
+	if _, err := b.api(t).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)}); err != nil {
 		t.Fatal(err)
 	}
-	api := ecr.NewFromConfig(c)
-	if _, err := api.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)}); err != nil {
-		t.Fatal(err)
-	}
-	token, err := api.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	b.signIn(t)
+}
+
+func (b *berth) signIn(t testing.TB) {
+	t.Helper()
+	token, err := b.api(t).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,58 +1,11 @@
 package fault_test
 
 import (
-	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// mutation is one line of berth left out. Each must turn the laboratory red: else the laboratory proves nothing.
-type mutation struct {
-	file     string
-	old, new string
-}
-
-// overlay writes a build overlay in which the mutations are made.
-func overlay(t testing.TB, mutations ...mutation) string {
-	t.Helper()
-	dir := t.TempDir()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	replace := map[string]string{}
-	for _, m := range mutations {
-		path := filepath.Join(root, m.file)
-		from := path
-		if replace[path] != "" {
-			from = replace[path]
-		}
-		text, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Count(string(text), m.old) != 1 {
-			t.Fatalf("%s has %q %d times, not once: the mutation has to be written anew", m.file, m.old, strings.Count(string(text), m.old))
-		}
-		replace[path] = filepath.Join(dir, strings.ReplaceAll(m.file, "/", "_"))
-		if err := os.WriteFile(replace[path], []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
 
 // A berth that leaves out an fsync loses images here within a few power cuts.
 func TestLaboratoryFindsMissingFsyncs(t *testing.T) {

@@ -122,6 +122,11 @@ func (o *oracle) remove(ctx context.Context, b *berth) error {
 	if i == nil {
 		return nil
 	}
+	return o.drop(ctx, b, i)
+}
+
+// drop deletes an image that is not noted as being there, and notes whether that was acknowledged.
+func (o *oracle) drop(ctx context.Context, b *berth, i *image) error {
 	if _, err := b.do(ctx, "DELETE", b.path("/manifests/%s", i.digest), nil, "", 202); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ var (
 	cuts = flag.Int("cuts", 12, "power cuts at the least")
 	acks = flag.Int("acks", 150, "acknowledged pushes at the least")
 	seed = flag.Uint64("seed", 0, "seed of the laboratory's choices; 0 is another one each time")
+	soak = flag.Bool("soak", false, "kill at all steps and not at some, and go on for as long as it takes to believe it")
 )
 
 // laboratory is an installation on two disks, database and blobs, whose power is cut together.

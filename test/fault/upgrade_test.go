@@ -1,11 +1,8 @@
 package fault_test
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,24 +11,9 @@ import (
 // next builds a berth of a version to come, whose database has a table and a column more.
 func next(t testing.TB) string {
 	t.Helper()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	step := filepath.Join(dir, "step.sql")
-	if err := os.WriteFile(step, []byte("-- +goose Up\nCREATE TABLE of_the_next_version (id BIGINT PRIMARY KEY);\nALTER TABLE repository ADD COLUMN of_the_next_version BIGINT NOT NULL DEFAULT 0;\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "registry/migrations/09999_next.sql"): step}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return build(t, file)
+	c := newChanges(t)
+	c.put("registry/migrations/09999_next.sql", "-- +goose Up\nCREATE TABLE of_the_next_version (id BIGINT PRIMARY KEY);\nALTER TABLE repository ADD COLUMN of_the_next_version BIGINT NOT NULL DEFAULT 0;\n")
+	return build(t, c.overlay())
 }
 
 // F27: a cluster is upgraded one node at a time. The first new node brings the database up to date while the others serve; these go on beside it, also with uploads that were begun at the other version. An old program that is

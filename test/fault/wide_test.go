@@ -27,20 +27,10 @@ var (
 )
 
 const (
-	// hastyLease is that of layers in a berth that collects all the time; who is told of a layer can count on half of it.
+	// hastyLease is that of layers in a berth that collects all the time, unless BERTH_LEASE says otherwise; who is told of a layer can count on half of it.
 	hastyLease = 6 * time.Second
 	wideTags   = 5
 )
-
-// hasty is a berth whose collection never rests and whose times are seconds: the same code with other numbers.
-func hasty(t testing.TB) string {
-	return build(t, overlay(t,
-		mutation{"registry/lease.go", "t.Lease = 24 * time.Hour", "t.Lease = " + strconv.Itoa(int(hastyLease))},
-		mutation{"registry/lease.go", "t.Round = time.Hour", "t.Round = 200 * time.Millisecond"},
-		mutation{"registry/lease.go", "t.Linger = 2 * time.Hour", "t.Linger = 3 * time.Second"},
-		mutation{"worker/gc/gc.go", "every = time.Minute", "every = 100 * time.Millisecond"},
-	))
-}
 
 // step is one thing that a client did to a tag. digest is what it wrote, or what a deletion by digest took away.
 type step struct{ kind, digest string }
@@ -117,6 +107,7 @@ func (h *history) linearizable(t testing.TB) {
 type crowd struct {
 	*cluster
 	t       testing.TB
+	lease   time.Duration // of layers
 	history *history
 	shared  [][]byte
 	asleep  atomic.Pointer[berth] // a node that is paused: clients mostly go elsewhere, as a balancer would have them
@@ -200,7 +191,7 @@ func (c *crowd) put(ctx context.Context, n int, r *rand.Rand, i *image, tag stri
 		c.mu.Lock()
 		c.images = append(c.images, i)
 		c.mu.Unlock()
-	case !told.IsZero() && time.Since(told) < hastyLease/2:
+	case !told.IsZero() && time.Since(told) < c.lease/2:
 		c.t.Errorf("a push was refused %v after it was told that the layers are there: %d %s", time.Since(told), status, got)
 	}
 }
@@ -274,7 +265,7 @@ func (c *crowd) read(ctx context.Context, n int, r *rand.Rand, tag string) {
 	for _, d := range digests(string(manifest)) {
 		b := c.pick(r)
 		status, got, _, err := b.send(ctx, "GET", b.path("/blobs/%s", d), nil)
-		if err != nil || status >= 500 || time.Since(call) > hastyLease/2 {
+		if err != nil || status >= 500 || time.Since(call) > c.lease/2 {
 			return
 		}
 		if status != http.StatusOK || digest(got) != d {
@@ -332,7 +323,7 @@ func TestThreeNodes(t *testing.T) {
 	}
 	t.Logf("-seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 3))
-	c := &crowd{cluster: newCluster(t, hasty(t), 3, newPostgres(t, 2*time.Second), nil), t: t, history: &history{began: time.Now(), of: map[string][]porcupine.Operation{}}}
+	c := &crowd{cluster: newCluster(t, hasty(t), 3, newPostgres(t, 2*time.Second), nil), t: t, lease: hastyLease, history: &history{began: time.Now(), of: map[string][]porcupine.Operation{}}}
 	c.shared = newImage(random, "", nil, 70_000, 90_000, 200).blobs
 	goesOnElsewhere(t, c.cluster)
 

@@ -1,0 +1,195 @@
+package fault_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// changes are files of berth that a build has otherwise than they are. The product has nothing of them.
+type changes struct {
+	t         testing.TB
+	dir, root string
+	replace   map[string]string
+}
+
+func newChanges(t testing.TB) *changes {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &changes{t, t.TempDir(), root, map[string]string{}}
+}
+
+// put gives a file, which may be a new one, another text.
+func (c *changes) put(file, text string) {
+	c.t.Helper()
+	path := filepath.Join(c.dir, strings.ReplaceAll(file, "/", "_"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	c.replace[filepath.Join(c.root, file)] = path
+}
+
+// change puts what f makes of the text of a file, and fails the test when f finds nothing to change any more.
+func (c *changes) change(file string, f func(text string) string) {
+	c.t.Helper()
+	path := filepath.Join(c.root, file)
+	if changed := c.replace[path]; changed != "" {
+		path = changed
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	after := f(string(before))
+	if after == string(before) {
+		c.t.Fatalf("%s is not what it was: the change of it has to be written anew", file)
+	}
+	c.put(file, after)
+}
+
+// mutation is one line of berth that is left out, or is another.
+type mutation struct {
+	file     string
+	old, new string
+}
+
+func (c *changes) mutate(mutations ...mutation) {
+	c.t.Helper()
+	for _, m := range mutations {
+		c.change(m.file, func(text string) string {
+			if n := strings.Count(text, m.old); n != 1 {
+				c.t.Fatalf("%s has %q %d times, not once: the mutation has to be written anew", m.file, m.old, n)
+			}
+			return strings.Replace(text, m.old, m.new, 1)
+		})
+	}
+}
+
+// overlay is the file with all of them for `go build -overlay`.
+func (c *changes) overlay() string {
+	c.t.Helper()
+	text, err := json.Marshal(map[string]any{"Replace": c.replace})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	file := filepath.Join(c.dir, "overlay.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	return file
+}
+
+// overlay is the build overlay in which some mutations are made.
+func overlay(t testing.TB, mutations ...mutation) string {
+	t.Helper()
+	c := newChanges(t)
+	c.mutate(mutations...)
+	return c.overlay()
+}
+
+var hastyBuild struct {
+	sync.Once
+	program string
+}
+
+// hasty is a berth whose collection and whose archive never rest, and whose times are seconds or less, as BERTH_LEASE says: the same code with other numbers. And it can be told to kill itself at its n-th step
+// (steps): what the blob store asks of the file system, each statement that writes and each commit, and the moment after a commit. It is built once for all cases.
+func hasty(t testing.TB) string {
+	t.Helper()
+	hastyBuild.Do(func() {
+		c := newChanges(t)
+		c.put("storage/blob/step.go", stepSource)
+		c.put("registry/hurried.go", fmt.Sprintf(hurriedSource, int(hastyLease)))
+		c.mutate(
+			mutation{"registry/lease.go", "t.Lease = 24 * time.Hour", "t.Lease = hurried(1)"},
+			mutation{"registry/lease.go", "t.Round = time.Hour", "t.Round = hurried(30)"},
+			mutation{"registry/lease.go", "t.Linger = 2 * time.Hour", "t.Linger = hurried(2)"},
+			mutation{"registry/store.go", "moveLease = 15 * time.Minute", "moveLease = time.Second"},
+			mutation{"worker/gc/gc.go", "every = time.Minute", "every = 100 * time.Millisecond"},
+			mutation{"worker/archive/archive.go", "every = time.Second", "every = 100 * time.Millisecond"},
+		)
+		for _, file := range []string{"storage/blob/files.go", "storage/blob/files_hold.go", "storage/blob/note.go"} {
+			c.change(file, func(text string) string {
+				text = regexp.MustCompile(`\bos\.(OpenFile|Rename|Mkdir|Remove)\(`).ReplaceAllString(text, "stepped(os.$1)(")
+				return regexp.MustCompile(`\b(f\.file|d|file)\.(Sync|Write|Truncate)\(`).ReplaceAllString(text, "stepped($1.$2)(")
+			})
+		}
+		const imports, sqlite, db = "import (\n", "storage/sql/sqlite.go", "storage/sql/db.go"
+		for _, file := range []string{sqlite, db} {
+			c.mutate(mutation{file, imports, imports + "\t\"github.com/berth-registry/berth/storage/blob\"\n"})
+		}
+		const exec, txExec, txRow = "func (w *writer) exec(query string) error {\n", "func (tx *Tx) Exec(query string, args ...any) (int64, error) {\n", "func (tx *Tx) Row(query string, args []any, dest ...any) error {\n"
+		c.mutate(
+			mutation{sqlite, exec, exec + "\tblob.Step()\n\tif query == \"COMMIT\" {\n\t\tdefer blob.Step()\n\t}\n"},
+			mutation{db, txExec, txExec + "\tblob.Step()\n"},
+			mutation{db, txRow, txRow + "\tif strings.Contains(query, \"RETURNING\") {\n\t\tblob.Step()\n\t}\n"},
+		)
+		hastyBuild.program = filepath.Join(folder, "hasty")
+		if err := os.Rename(build(t, c.overlay()), hastyBuild.program); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return hastyBuild.program
+}
+
+// stepSource counts down in memory that it shares with the test, which says by it when to begin and to end.
+const stepSource = `package blob
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+var stepsLeft = func() *int64 {
+	file, err := os.OpenFile(os.Getenv("BERTH_STEPS"), os.O_RDWR, 0)
+	if err != nil {
+		return new(int64)
+	}
+	memory, err := syscall.Mmap(int(file.Fd()), 0, 8, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		panic(err)
+	}
+	return (*int64)(unsafe.Pointer(&memory[0]))
+}()
+
+// Step is where the program may be killed.
+func Step() {
+	if atomic.AddInt64(stepsLeft, -1) == 0 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+// stepped is f, with a step before it.
+func stepped[F any](f F) F {
+	Step()
+	return f
+}
+`
+
+// hurriedSource has the times of the collection be parts of BERTH_LEASE; in nanoseconds, what they are unless it is given.
+const hurriedSource = `package registry
+
+import (
+	"os"
+	"time"
+)
+
+func hurried(part time.Duration) time.Duration {
+	lease, err := time.ParseDuration(os.Getenv("BERTH_LEASE"))
+	if err != nil {
+		lease = %d
+	}
+	return lease / part
+}
+`
