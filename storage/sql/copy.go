@@ -42,6 +42,9 @@ func Copy(ctx context.Context, from, to *DB, o CopyOptions) (done []Table, err e
 		return nil, err
 	}
 	err = from.View(ctx, func(src *Tx) error {
+		if err := src.mayStandStill(); err != nil {
+			return err
+		}
 		_, versioned, err := src.tables()
 		if err != nil {
 			return err
@@ -56,6 +59,9 @@ func Copy(ctx context.Context, from, to *DB, o CopyOptions) (done []Table, err e
 			}
 		}
 		return to.Write(ctx, func(dst *Tx) error {
+			if err := dst.mayStandStill(); err != nil {
+				return err
+			}
 			done, err = copyTables(src, dst, o)
 			if err != nil {
 				return err

@@ -142,3 +142,34 @@ func TestCopyOfAnOlderVersion(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A copy takes the time that its objects take: PostgreSQL, which ends transactions that stand still, leaves those of a copy alone, on the side that is read and on the one
+// that is written (F28).
+func TestCopyWaitsForObjects(t *testing.T) {
+	const short = "&idle_in_transaction_session_timeout=200"
+	from, to, other := bare(t, sqltest.Postgres(t)+short), bare(t, sqltest.Postgres(t)+short), bare(t, sqltest.Postgres(t))
+	if err := from.Bring(t.Context(), things); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sql.Copy(t.Context(), from, to, sql.CopyOptions{Parts: []sql.Part{things}, Before: func(original *sql.Tx) error {
+		var slept string
+		if err := other.Row(t.Context(), `SELECT pg_sleep(0.6)::text`, nil, &slept); err != nil {
+			return err
+		}
+		var n int64
+		return original.Row(`SELECT n FROM collection`, nil, &n)
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+	var n int64
+	if err := to.Row(t.Context(), `SELECT n FROM collection`, nil, &n); err != nil {
+		t.Error(err)
+	}
+	var after string // only these transactions are left alone
+	if err := to.Write(t.Context(), func(tx *sql.Tx) error {
+		return tx.Row(`SELECT current_setting('idle_in_transaction_session_timeout')`, nil, &after)
+	}); err != nil || after != "200ms" {
+		t.Errorf("after the copy a transaction may stand still for %q, %v", after, err)
+	}
+}

@@ -94,6 +94,16 @@ func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
 	return l, pool, nil
 }
 
+// mayStandStill lets this transaction wait for as long as it must: one that copies a database waits for the other database, and for objects. Nobody else changes the rows that
+// it changes, and what it reads is held by no lock. A database that does not know the setting answers no row.
+func (tx *Tx) mayStandStill() error {
+	if tx.db.dialect != postgres {
+		return nil
+	}
+	_, err := tx.Exec(`SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`)
+	return err
+}
+
 // wasAnswered notes that PostgreSQL answers.
 func (l *link) wasAnswered() { l.answered.Store(int64(time.Since(started))) }
 
