@@ -52,7 +52,7 @@ func (c *Connections) most() (all, from int) {
 }
 
 // turns are those that requests share.
-func (c *Connections) turns(r prometheus.Registerer) *front.Turns {
+func (c *Connections) turns(r prometheus.Registerer) (*front.Turns, error) {
 	n := c.Working
 	if n == 0 {
 		n = max(4, 2*runtime.GOMAXPROCS(0))

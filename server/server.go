@@ -125,10 +125,15 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	turns, err := c.turns(metrics)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(turns.Close)
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
 		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.healthy, c.MetricsFrom, metrics},
-		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, Turns: c.turns(metrics), TrustedProxies: c.TrustedProxy, Now: o.Now,
+		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, Turns: turns, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()
 	s.handler = f

@@ -86,7 +86,7 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 		x.named(service, op)
 	}
 	r = x.with(r)
-	if err := f.arrive(x, r); err != nil {
+	if err := f.arrive(x, r, signature.AccessKeyID); err != nil {
 		f.note(x)
 		return service, err
 	}

@@ -50,7 +50,7 @@ func (f *Front) serveRegistry(x *exchange, r *http.Request, path string) error {
 	// Who is calling comes before where: a stranger learns nothing about what exists, not even which regions (H17).
 	at, rest, where := f.Names.registry(r.Host, path)
 	r = x.with(r)
-	err := f.arrive(x, r)
+	err := f.arrive(x, r, strings.Join(r.Header["Authorization"], ""))
 	if err == nil {
 		err = f.signIn(x, r, at.region)
 	}

@@ -17,10 +17,11 @@ type Turns struct {
 	arrivals *turn.Turns // of who has not proved yet who he is: in lines by address
 	work     *turn.Turns // of accounts
 	refused  *prometheus.CounterVec
+	stop     func()
 }
 
-// NewTurns lets n requests of accounts compute at once, and as many find out who is calling.
-func NewTurns(n int, r prometheus.Registerer) *Turns {
+// NewTurns lets n requests of accounts compute at once, and as many find out who is calling, until Close.
+func NewTurns(n int, r prometheus.Registerer) (*Turns, error) {
 	t := &Turns{arrivals: turn.New(n), work: turn.New(n), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "berth_turns_refused_total", Help: "Requests refused because too many of their account or address waited (full), or because they waited too long (late)."}, []string{"why"})}
 	t.refused.WithLabelValues("full")
@@ -30,8 +31,13 @@ func NewTurns(n int, r prometheus.Registerer) *Turns {
 	}
 	r.MustRegister(t.refused, gauge("berth_turns_working", "Requests that compute.", (*turn.Turns).Working),
 		gauge("berth_turns_waiting", "Requests that wait for their turn to compute.", (*turn.Turns).Waiting))
-	return t
+	var err error
+	t.stop, err = turn.Watch(t.arrivals, t.work)
+	return t, err
 }
+
+// Close ends what NewTurns began.
+func (t *Turns) Close() { t.stop() }
 
 // Hold takes one of the turns to work until its End, as a request does that computes for long.
 func (t *Turns) Hold(ctx context.Context) (*turn.Turn, error) {
@@ -58,23 +64,27 @@ func (x *exchange) with(r *http.Request) *http.Request {
 	return r.WithContext(&x.ctx)
 }
 
-// arrive waits for the turn to find out who is calling. A stranger's look-ups wait for those of other addresses, and never for the work of accounts.
-func (f *Front) arrive(x *exchange, r *http.Request) error {
+// arrive waits for the turn to find out who is calling. A stranger's look-ups wait for those of other addresses, and never for the work of accounts; of one address
+// they are told apart by who they say they are, so that of those behind one proxy nobody waits for all that another asks.
+func (f *Front) arrive(x *exchange, r *http.Request, claim string) error {
 	if f.Turns == nil || x.turn.Try(f.Turns.arrivals) {
 		return nil
 	}
-	return f.turnError(x, x.turn.Take(r.Context(), f.Turns.arrivals, x.address(), ""))
+	return f.turnError(x, x.turn.Take(r.Context(), f.Turns.arrivals, x.address(), claim))
 }
 
 // work waits for the turn of the account that is calling; of nobody's, of the address. It lasts until the answer begins.
 func (f *Front) work(x *exchange, r *http.Request) error {
 	x.turn.End() // that of arriving
-	if f.Turns == nil || x.turn.Try(f.Turns.work) {
+	if f.Turns == nil {
 		return nil
 	}
 	account, principal := x.call.Home(), ""
 	if p := x.call.Principal; p != nil {
 		principal = p.ARN
+		x.turn.For(account)
+	} else if x.turn.Try(f.Turns.work) {
+		return nil
 	} else {
 		account = x.address()
 	}

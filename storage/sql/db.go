@@ -123,7 +123,7 @@ func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 	switch {
 	case db.writer != nil:
 		var together int
-		together, err = db.writer.do(ctx, f)
+		together, err = db.writer.do(ctx, t.Account(), f)
 		span.Number("berth.sql.together", int64(together))
 	case db.dialect == sqlite:
 		err = errors.New("database: it was opened to be read only")

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -51,7 +50,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
 	db.dialect, db.pool = sqlite, pool
-	db.writer = &writer{db: db, pool: w, conn: conn, queue: make(chan *write, 1024), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{}), reserve: reserve{path: path + reserveSuffix}}
+	db.writer = &writer{db: db, pool: w, conn: conn, lines: newLines(), stmts: map[string]*stdsql.Stmt{}, closed: make(chan struct{}), reserve: reserve{path: path + reserveSuffix}}
 	db.writer.lookOutside()
 	go db.writer.run()
 	return nil
@@ -118,15 +117,14 @@ type writer struct {
 	db     *DB
 	pool   *stdsql.DB
 	conn   *stdsql.Conn
-	queue  chan *write
+	lines  *lines
 	stmts  map[string]*stdsql.Stmt
-	mu     sync.RWMutex // held for reading while a write is put into the queue, so that close cannot come between
-	ended  bool
 	closed chan struct{}
 
 	reserve reserve
 
-	version int64 // of the file's content, as other processes change it; 0: not asked yet
+	synced  time.Duration // how long the last commit took to reach the disk
+	version int64         // of the file's content, as other processes change it; 0: not asked yet
 }
 
 type write struct {
@@ -138,23 +136,21 @@ type write struct {
 	done chan struct{}
 }
 
-// batchMost bounds one commit, so that the first write in it does not wait for very many others.
-const batchMost = 256
+// A commit takes what has come until it has batchMost writes, or has run them for as long as the disk needs for a commit, and at least for batchLeast: so the first of them,
+// and whoever comes next, waits for others no longer than for the disk, and still half of the time at the most is spent on syncing.
+const (
+	batchMost  = 256
+	batchLeast = time.Millisecond
+)
 
-// do runs a write, and answers with how many others it went out, itself among them.
-func (w *writer) do(ctx context.Context, f func(tx *Tx) error) (together int, err error) {
-	one := &write{ctx: ctx, f: f, done: make(chan struct{})}
-	w.mu.RLock()
-	if w.ended {
-		w.mu.RUnlock()
-		return 0, fault.New(fault.Unavailable, "the registry is shutting down; try again")
+// do runs a write of an account, and answers with how many others it went out, itself among them.
+func (w *writer) do(ctx context.Context, account string, f func(tx *Tx) error) (together int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
-	select {
-	case w.queue <- one:
-		w.mu.RUnlock()
-	case <-ctx.Done():
-		w.mu.RUnlock()
-		return 0, ctx.Err()
+	one := &write{ctx: ctx, f: f, done: make(chan struct{})}
+	if !w.lines.add(account, one) {
+		return 0, fault.New(fault.Unavailable, "the registry is shutting down; try again")
 	}
 	// From here on the write may happen: the answer must wait for it, whatever becomes of ctx.
 	<-one.done
@@ -162,10 +158,7 @@ func (w *writer) do(ctx context.Context, f func(tx *Tx) error) (together int, er
 }
 
 func (w *writer) close() {
-	w.mu.Lock()
-	w.ended = true
-	close(w.queue)
-	w.mu.Unlock()
+	w.lines.end()
 	<-w.closed
 	if w.db.Err() != nil {
 		return // the last connection that is closed would move the log into the database: nothing must be written any more
@@ -176,44 +169,43 @@ func (w *writer) close() {
 
 func (w *writer) run() {
 	defer close(w.closed)
-	batch := make([]*write, 0, batchMost)
+	var batch []*write
 	outside := time.NewTicker(pollEvery)
 	defer outside.Stop()
 	for {
-		var first *write
 		select {
-		case next, ok := <-w.queue:
-			if !ok {
-				return
-			}
-			first = next
+		case <-w.lines.some:
 		case <-outside.C:
 			w.lookOutside()
 			w.reserve.again()
 			continue
 		}
-		batch = append(batch[:0], first)
-	more:
-		for len(batch) < batchMost {
-			select {
-			case next, ok := <-w.queue:
-				if !ok {
-					break more
-				}
-				batch = append(batch, next)
-			default:
-				break more
+		for {
+			first, over := w.lines.next()
+			if over {
+				return
 			}
-		}
-		began := time.Now()
-		if err := w.commit(batch); isFull(err) && w.reserve.give(err) {
-			w.commit(batch) //nolint:errcheck // each write has been told
-		}
-		w.db.measured.commit(len(batch), time.Since(began))
-		for i, one := range batch {
-			one.with = len(batch)
-			close(one.done)
-			batch[i] = nil
+			if first == nil {
+				break
+			}
+			began := time.Now()
+			batch = append(batch[:0], first)
+			err := w.commit(&batch, func() *write {
+				if len(batch) == batchMost || time.Since(began) > max(w.synced, batchLeast) {
+					return nil
+				}
+				one, _ := w.lines.next()
+				return one
+			})
+			if isFull(err) && w.reserve.give(err) {
+				w.commit(&batch, func() *write { return nil }) //nolint:errcheck // each write has been told
+			}
+			w.db.measured.commit(len(batch), time.Since(began))
+			for i, one := range batch {
+				one.with = len(batch)
+				close(one.done)
+				batch[i] = nil
+			}
 		}
 	}
 }
@@ -235,13 +227,13 @@ func (w *writer) lookOutside() {
 	w.version = version
 }
 
-// commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together. The error is that of the batch,
-// which each write has got, or that of a write that found the disk full.
-func (w *writer) commit(batch []*write) (err error) {
+// commit runs each write of the batch under a savepoint of its own, so that one that fails takes nothing with it, and commits them together, with what more adds meanwhile.
+// The error is that of the batch, which each write has got, or that of a write that found the disk full.
+func (w *writer) commit(all *[]*write, more func() *write) (err error) {
 	defer func() {
 		if err != nil {
 			w.exec("ROLLBACK") //nolint:errcheck // there may be nothing to undo, and the first error tells
-			w.fail(batch, err)
+			w.fail(*all, err)
 		}
 	}()
 	if err := w.db.Err(); err != nil {
@@ -251,7 +243,15 @@ func (w *writer) commit(batch []*write) (err error) {
 		return err
 	}
 	good := 0
-	for _, one := range batch {
+	for i := 0; ; i++ {
+		if i == len(*all) {
+			one := more()
+			if one == nil {
+				break
+			}
+			*all = append(*all, one)
+		}
+		one := (*all)[i]
 		if one.err = one.ctx.Err(); one.err != nil {
 			continue
 		}
@@ -277,13 +277,15 @@ func (w *writer) commit(batch []*write) (err error) {
 		w.exec("ROLLBACK") //nolint:errcheck // nothing was written
 		return nil
 	}
+	began := time.Now()
 	if err := w.exec("COMMIT"); err != nil {
 		if isUnsure(err) {
 			w.db.fail(context.Background(), err)
 		}
 		return err
 	}
-	for _, one := range batch {
+	w.synced = time.Since(began)
+	for _, one := range *all {
 		if one.err == nil {
 			for _, f := range one.tx.after {
 				f()

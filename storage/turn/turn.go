@@ -31,6 +31,8 @@ type Turns struct {
 	// it is all that is touched.
 	state atomic.Int64
 
+	look *look // nil: the network is not looked at between turns
+
 	mu    sync.Mutex
 	lines map[string]*list.Element // by account, of *line
 	ring  list.List                // the lines that somebody waits in, that first whose turn is next
@@ -61,6 +63,7 @@ func New(turns int) *Turns {
 type Turn struct {
 	of     *Turns
 	has    bool
+	whose  string
 	came   chan struct{}
 	in     *line
 	caller *caller
@@ -70,6 +73,9 @@ type Turn struct {
 // Try takes a turn if one is free. It is Take without a line, for who would first have to find out in which he belongs.
 func (t *Turn) Try(of *Turns) bool {
 	t.of = of
+	if of.look.due() {
+		return false
+	}
 	for {
 		s := of.state.Load()
 		if s >= of.most { // all work, or somebody waits
@@ -121,8 +127,8 @@ func (of *Turns) queue(t *Turn, account, principal string) (has bool, err error)
 		long = e.Value.(*line).long
 	}
 	for {
-		s := of.state.Load()
-		if s < of.most {
+		s, due := of.state.Load(), of.look.due()
+		if s < of.most && !due {
 			if of.state.CompareAndSwap(s, s+1) {
 				t.has = true
 				return true, nil
@@ -167,6 +173,17 @@ func (of *Turns) forget(t *Turn) {
 	}
 }
 
+// For notes whose request it is.
+func (t *Turn) For(account string) { t.whose = account }
+
+// Account is what For has noted; "" of what berth does by itself.
+func (t *Turn) Account() string {
+	if t == nil {
+		return ""
+	}
+	return t.whose
+}
+
 // End gives the turn to who is next. It may be called more than once.
 func (t *Turn) End() {
 	if t.has {
@@ -188,20 +205,25 @@ func (of *Turns) leave() {
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
-	first := of.ring.Front()
-	if s := of.state.Load(); first == nil || s&(oneWaits-1) > of.most { // who went on after a pause has to make room first
-		of.state.Add(-1)
-		return
+	of.state.Add(-1)
+	if !of.look.due() {
+		of.give()
 	}
-	l := first.Value.(*line)
-	of.ring.MoveToBack(first)
-	mine := l.ring.Front()
-	l.ring.MoveToBack(mine)
-	next := mine.Value.(*caller).waiting.Front().Value.(*Turn)
-	of.forget(next)
-	of.state.Add(-oneWaits) // the turn goes over: as many work as before
-	next.has = true
-	close(next.came)
+}
+
+// give gives the turns that are free to those who are next.
+func (of *Turns) give() {
+	for first := of.ring.Front(); first != nil && of.Working() < int(of.most); first = of.ring.Front() { // who went on after a pause has to make room first
+		l := first.Value.(*line)
+		of.ring.MoveToBack(first)
+		mine := l.ring.Front()
+		l.ring.MoveToBack(mine)
+		next := mine.Value.(*caller).waiting.Front().Value.(*Turn)
+		of.forget(next)
+		of.state.Add(1 - oneWaits)
+		next.has = true
+		close(next.came)
+	}
 }
 
 // Working and Waiting are how many requests have a turn, and how many wait for one.
