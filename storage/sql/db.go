@@ -110,11 +110,13 @@ type Tx struct {
 	prepare func(query string) (*stdsql.Stmt, error) // SQLite: statements prepared once on the connection
 	tx      *stdsql.Tx                               // PostgreSQL
 	after   []func()
+	failed  error // of a statement: the transaction is over, and each further one answers it
 }
 
 // Write runs f in a transaction and returns when its changes are durable. f may run more than once, so it must not change what outlives it except
 // through AfterCommit; it must not wait for the network or a client: on SQLite it holds up every other write.
-// An error of f undoes the transaction and is returned as it is. A database that is busy, full or away is fault Unavailable.
+// An error of f undoes the transaction and is returned as it is; so does that of a statement, whatever f makes of it, and the statements after it do nothing.
+// A database that is busy, full or away is fault Unavailable.
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 	ctx, span := db.begin(ctx, "sql.write", "")
 	var err error
@@ -186,8 +188,20 @@ func (db *DB) view(ctx context.Context, f func(tx *Tx) error) error {
 // AfterCommit runs f once the transaction is durable and before Write returns: caches are told there.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
+// fails notes the error of a statement. SQLite ends the whole transaction by itself when its disk fails, and would commit each further statement on its own; PostgreSQL
+// refuses them, and does not say any more that the transaction is to be run again.
+func (tx *Tx) fails(err error) error {
+	if err != nil && !errors.Is(err, ErrNoRows) && tx.failed == nil {
+		tx.failed = err
+	}
+	return err
+}
+
 // Exec runs a statement and returns the number of rows that it changed.
 func (tx *Tx) Exec(query string, args ...any) (int64, error) {
+	if tx.failed != nil {
+		return 0, tx.failed
+	}
 	var res stdsql.Result
 	var err error
 	if tx.prepare != nil {
@@ -199,25 +213,31 @@ func (tx *Tx) Exec(query string, args ...any) (int64, error) {
 		res, err = tx.tx.ExecContext(tx.ctx, query, args...)
 	}
 	if err != nil {
-		return 0, classify(err)
+		return 0, tx.fails(classify(err))
 	}
 	return res.RowsAffected()
 }
 
 // Row runs a query for one row and scans it into dest. No row is ErrNoRows.
 func (tx *Tx) Row(query string, args []any, dest ...any) error {
+	if tx.failed != nil {
+		return tx.failed
+	}
 	if tx.prepare != nil {
 		s, err := tx.prepare(query)
 		if err != nil {
-			return classify(err)
+			return tx.fails(classify(err))
 		}
-		return classify(s.QueryRowContext(tx.ctx, args...).Scan(dest...))
+		return tx.fails(classify(s.QueryRowContext(tx.ctx, args...).Scan(dest...)))
 	}
-	return classify(tx.tx.QueryRowContext(tx.ctx, query, args...).Scan(dest...))
+	return tx.fails(classify(tx.tx.QueryRowContext(tx.ctx, query, args...).Scan(dest...)))
 }
 
-// Rows runs a query and calls scan for each row; scan reads the row's columns with its argument.
+// Rows runs a query and calls scan for each row; scan reads the row's columns with its argument. An error of scan ends it and is no failure of the transaction.
 func (tx *Tx) Rows(query string, args []any, scan func(row Scanner) error) error {
+	if tx.failed != nil {
+		return tx.failed
+	}
 	var rows *stdsql.Rows
 	var err error
 	if tx.prepare != nil {
@@ -228,7 +248,16 @@ func (tx *Tx) Rows(query string, args []any, scan func(row Scanner) error) error
 	} else {
 		rows, err = tx.tx.QueryContext(tx.ctx, query, args...)
 	}
-	return each(rows, err, scan)
+	if err != nil {
+		return tx.fails(classify(err))
+	}
+	defer rows.Close() //nolint:errcheck // Err below tells
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return tx.fails(classify(rows.Err()))
 }
 
 // Scanner reads the columns of one row.

@@ -53,7 +53,11 @@ func (db *DB) tryPostgres(ctx context.Context, f func(tx *Tx) error) ([]func(), 
 	}
 	defer t.Rollback() //nolint:errcheck // after a commit it does nothing
 	tx := &Tx{ctx: ctx, db: db, tx: t}
-	if err := f(tx); err != nil {
+	err = f(tx)
+	if tx.failed != nil && (err == nil || mustRunAgain(tx.failed)) {
+		err = tx.failed
+	}
+	if err != nil {
 		return nil, err
 	}
 	return tx.after, t.Commit()

@@ -73,6 +73,58 @@ func TestWritesOfManyAtOnce(t *testing.T) {
 	})
 }
 
+// A write whose statement failed leaves nothing, even when it goes on: SQLite ends a transaction by itself when its disk fails, as this trigger does, and each statement
+// after that would be durable on its own (I5, F06).
+func TestStatementsAfterOneThatFailed(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		fail := `INSERT INTO thing (id, name, on_off) VALUES (1, 'first', true)`
+		if !db.Shared() {
+			fail = `INSERT INTO thing (id, name, on_off) VALUES (2, 'disk fails', true)`
+			err := db.Write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.Exec(`CREATE TRIGGER disk BEFORE INSERT ON thing WHEN NEW.name = 'disk fails' BEGIN SELECT RAISE(ROLLBACK, 'the disk failed'); END`)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := false
+		err := db.Write(t.Context(), func(tx *sql.Tx) error {
+			tx.AfterCommit(func() { told = true })
+			if _, err := tx.Exec(`INSERT INTO thing (id, name, on_off) VALUES (1, 'first', true)`); err != nil {
+				return err
+			}
+			_, failed := tx.Exec(fail)
+			if failed == nil {
+				t.Error("the statement did not fail")
+			}
+			if _, err := tx.Exec(`INSERT INTO thing (id, name, on_off) VALUES (3, 'after', true)`); !errors.Is(err, failed) {
+				t.Errorf("the statement after it: %v; want %v", err, failed)
+			}
+			var n int
+			if err := tx.Row(`SELECT count(*) FROM thing`, nil, &n); !errors.Is(err, failed) {
+				t.Errorf("the query after it: %v; want %v", err, failed)
+			}
+			return nil
+		})
+		if err == nil || told {
+			t.Errorf("the write: %v, caches were told %t; want an error, and that none is", err, told)
+		}
+		var n int
+		if err := db.Row(t.Context(), `SELECT count(*) FROM thing`, nil, &n); err != nil || n != 0 {
+			t.Errorf("%d rows are there, %v; want none", n, err)
+		}
+		err = db.Write(t.Context(), func(tx *sql.Tx) error {
+			_, err := tx.Exec(`INSERT INTO thing (id, name, on_off) VALUES (4, 'next', true)`)
+			return err
+		})
+		if err != nil {
+			t.Errorf("the next write: %v", err)
+		}
+	})
+}
+
 func TestDuplicateAndNoRows(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, dsn string) {
 		db := open(t, dsn)

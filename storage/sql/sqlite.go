@@ -264,6 +264,9 @@ func (w *writer) commit(all *[]*write, more func() *write) (err error) {
 				return one.err
 			}
 			if err := w.exec("ROLLBACK TO one"); err != nil {
+				if one.tx.failed != nil {
+					return one.tx.failed // it has ended the whole transaction, which is what the others are to be told
+				}
 				return err
 			}
 		} else {
@@ -303,7 +306,10 @@ func (w *writer) call(one *write) (err error) {
 		}
 	}()
 	one.tx = Tx{ctx: context.WithoutCancel(one.ctx), db: w.db, prepare: w.stmt}
-	return one.f(&one.tx)
+	if err := one.f(&one.tx); err != nil {
+		return err
+	}
+	return one.tx.failed
 }
 
 func (w *writer) fail(batch []*write, err error) {
