@@ -51,7 +51,8 @@ const (
 )
 
 // Open opens the database that dsn names: "sqlite:PATH" (or a bare path), or "postgres://…". It makes a missing SQLite file.
-// It checks that a commit will be durable (WAL, synchronous=FULL on every connection) and fails otherwise.
+// Commits are durable: SQLite's connections are asked whether they are (WAL, synchronous=FULL), PostgreSQL's are told to be (synchronous_commit), and Open fails otherwise.
+// That PostgreSQL does not wait for its disk at all (fsync=off) is only warned of.
 func Open(ctx context.Context, dsn string) (*DB, error) {
 	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{}), measured: newMeasured(), failed: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -63,7 +64,11 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 			return nil, err
 		}
 		db.dialect = postgres
-		if err := db.askTime(ctx); err != nil {
+		err = db.askTime(ctx)
+		if err == nil {
+			err = db.warnOfDisk(ctx)
+		}
+		if err != nil {
 			stop()
 			return nil, fmt.Errorf("database: PostgreSQL does not answer: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,10 @@ const (
 	// was changing, nor go on with what it had begun when it wakes up (F26).
 	aloneMost = "10s"
 )
+
+// durably makes commits of a connection wait for the disk, where a setting of the server, the database or the user would let them answer before: what was acknowledged in the
+// last moments would go with the power. Other values than off wait for the disk, and for replicas. A database that does not know the setting answers no row.
+const durably = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit', true) = 'off'`
 
 // link is what leads to PostgreSQL: the connections of the pool, and one more by which the node asks for epochs, so that it does not wait for a connection behind all others.
 type link struct {
@@ -87,6 +92,9 @@ func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
 		if !set { // not as a parameter of the connection, which poolers refuse; databases that do not know it have their own ways
 			_, _ = c.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+aloneMost+`'`)
 		}
+		if _, err := c.Exec(ctx, durably); err != nil {
+			return fmt.Errorf("that commits wait for the disk cannot be set: %w", err)
+		}
 		return nil
 	}))
 	pool.SetMaxOpenConns(32)
@@ -129,6 +137,20 @@ func (l *link) cut() {
 func (db *DB) there() error {
 	if db.link.away() {
 		return fault.New(fault.Unavailable, "the registry's database does not answer; try again")
+	}
+	return nil
+}
+
+// warnOfDisk says what no connection can set: that the server itself does not wait for its disk.
+func (db *DB) warnOfDisk(ctx context.Context) error {
+	for _, name := range []string{"fsync", "full_page_writes"} {
+		var off bool
+		if err := db.Row(ctx, `SELECT COALESCE(current_setting($1, true), 'on') = 'off'`, Args(name), &off); err != nil {
+			return err
+		}
+		if off {
+			slog.WarnContext(ctx, "PostgreSQL is not durable: after a power cut what was acknowledged may be gone, or nothing may be readable; set it to on", "setting", name)
+		}
 	}
 	return nil
 }

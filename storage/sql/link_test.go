@@ -58,3 +58,18 @@ func TestTransactionThatStandsStill(t *testing.T) {
 		t.Errorf("%d, %v: the transaction that stood still has changed something", n, err)
 	}
 }
+
+// What is acknowledged is on the disk, also where the database was told to answer before (I1, F14).
+func TestCommitsWaitForTheDisk(t *testing.T) {
+	for set, want := range map[string]string{"off": "on", "remote_apply": "remote_apply"} {
+		db, err := sql.Open(t.Context(), sqltest.Postgres(t)+"&synchronous_commit="+set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() }) //nolint:errcheck // the test is over
+		var is string
+		if err := db.Write(t.Context(), func(tx *sql.Tx) error { return tx.Row(`SELECT current_setting('synchronous_commit')`, nil, &is) }); err != nil || is != want {
+			t.Errorf("synchronous_commit = %s: a write has %s, %v; want %s", set, is, err, want)
+		}
+	}
+}
