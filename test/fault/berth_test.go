@@ -97,10 +97,15 @@ func (b *berth) api(t testing.TB) *ecr.Client {
 // settle makes the repository, and signs in.
 func (b *berth) settle(t testing.TB) {
 	t.Helper()
+	b.create(t, repository)
+	b.signIn(t)
+}
+
+func (b *berth) create(t testing.TB, repository string) {
+	t.Helper()
 	if _, err := b.api(t).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)}); err != nil {
 		t.Fatal(err)
 	}
-	b.signIn(t)
 }
 
 func (b *berth) signIn(t testing.TB) {
@@ -305,6 +310,11 @@ func (b *berth) do(ctx context.Context, method, path string, body []byte, mediaT
 }
 
 func (b *berth) path(format string, args ...any) string {
+	return b.in(repository, format, args...)
+}
+
+// in is a path in a repository.
+func (b *berth) in(repository, format string, args ...any) string {
 	return "/v2/" + account + "/" + region + "/" + repository + fmt.Sprintf(format, args...)
 }
 

@@ -103,6 +103,16 @@ func (d *disk) cut(kind uint32) error {
 	return nil
 }
 
+// sync makes durable what is there now.
+func (d *disk) sync() error {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
+}
+
 // back is what the machine does when the power is back: it mounts the disk, which replays its journal.
 func (d *disk) back() {
 	d.t.Helper()

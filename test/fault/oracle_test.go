@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -74,11 +76,12 @@ type oracle struct {
 	deleted map[string]*image // the deletion was
 	unknown map[string]*image // there was no answer: it is whole, or it is not there
 	acks    int
+	acked   map[string]int  // how many times, by action and digest
 	checked map[string]bool // there, and read since
 }
 
 func newOracle() *oracle {
-	return &oracle{there: map[string]*image{}, deleted: map[string]*image{}, unknown: map[string]*image{}, checked: map[string]bool{}}
+	return &oracle{there: map[string]*image{}, deleted: map[string]*image{}, unknown: map[string]*image{}, checked: map[string]bool{}, acked: map[string]int{}}
 }
 
 // push pushes an image and notes whether that was acknowledged.
@@ -104,6 +107,7 @@ func (o *oracle) push(ctx context.Context, b *berth, i *image) error {
 	delete(o.unknown, i.tag)
 	o.there[i.tag] = i
 	o.acks++
+	o.acked["ecr:PutImage "+i.digest]++
 	return nil
 }
 
@@ -134,6 +138,7 @@ func (o *oracle) drop(ctx context.Context, b *berth, i *image) error {
 	defer o.mu.Unlock()
 	delete(o.unknown, i.tag)
 	o.deleted[i.tag] = i
+	o.acked["ecr:BatchDeleteImage "+i.digest]++
 	return nil
 }
 
@@ -177,6 +182,33 @@ func (o *oracle) compare(t testing.TB, b *berth, all bool) (found []finding) {
 		delete(o.unknown, tag)
 	}
 	return found
+}
+
+// logged looks whether the audit log has every push and every deletion that was acknowledged, as often as it was (I12).
+func (o *oracle) logged(t testing.TB, b *berth) {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	said := map[string]int{}
+	for _, action := range []string{"ecr:PutImage", "ecr:BatchDeleteImage"} {
+		c := exec.Command(b.program, "audit", "--data", b.data, "--endpoint", "http://"+b.addr, "--output", "json", "--limit", "10000", "--decision", "allowed", "--action", action)
+		out, err := c.Output()
+		if err != nil {
+			t.Fatalf("berth audit: %v %s", err, out)
+		}
+		for line := range strings.Lines(string(out)) {
+			var r struct{ Action, Digest string }
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatalf("%v in %s", err, line)
+			}
+			said[r.Action+" "+r.Digest]++
+		}
+	}
+	for what, times := range o.acked {
+		if said[what] < times {
+			t.Errorf("%s was acknowledged %d times, and the audit log has it %d times", what, times, said[what])
+		}
+	}
 }
 
 // read pulls an image whole. The error says that it is there and not as it was pushed.

@@ -110,7 +110,7 @@ func (l *laboratory) recover(t testing.TB) error {
 }
 
 // F02, F03, F04, F05: the power goes again and again, in the middle of pushes and deletions, and while the server starts. What was acknowledged is there, byte for byte, or
-// gone; what was not is whole, or not there.
+// gone; what was not is whole, or not there; the audit log has all of it (I12).
 func TestPowerCuts(t *testing.T) { powerCuts(t, "ext4", *cuts, *acks) }
 
 // F02, F03 and F05 on another file system, which orders writes in another way.
@@ -132,6 +132,7 @@ func powerCuts(t *testing.T, kind string, cuts, acks int) {
 		}
 	}
 	found = append(found, l.oracle.compare(t, l.berth, true)...)
+	l.oracle.logged(t, l.berth)
 	l.fsck(t, "--deep")
 	for _, f := range found {
 		t.Errorf("%s: %s", f.kind, f.what)

@@ -56,7 +56,7 @@ type operation struct {
 	after   func()       // it died: what is there now, and the same operation once more
 }
 
-// each does an operation again and again, each time with another step at which the program dies: all of them, until the operation comes to its end without the step being met, or some at random in the short version.
+// each does an operation again and again, each time with another step at which the program dies: all of them, until the operation comes to its end again and again without the step being met, or some at random in the short version.
 func (s *steps) each(t *testing.T, random *rand.Rand, o operation) {
 	t.Helper()
 	// killed does it once and reports whether the step was met, and how many there were if it was not.
@@ -71,8 +71,8 @@ func (s *steps) each(t *testing.T, random *rand.Rand, o operation) {
 		return left <= 0, n - left
 	}
 	_, all := killed(1 << 40)
-	met := 0
-	for n := int64(1); ; n++ {
+	met, missed := 0, 0
+	for n := int64(1); missed < 3; n++ { // how many there are depends on what is done together
 		at := n
 		if !*soak {
 			if met == o.few {
@@ -81,13 +81,14 @@ func (s *steps) each(t *testing.T, random *rand.Rand, o operation) {
 			at = 1 + random.Int64N(all)
 		}
 		hit, _ := killed(at)
-		if !hit && *soak {
-			break
+		if !hit {
+			if *soak {
+				missed++
+			}
+			continue
 		}
-		if hit {
-			met++
-			o.after()
-		}
+		met, missed = met+1, 0
+		o.after()
 		if t.Failed() {
 			t.Fatalf("after it was killed at step %d of %d or so", at, all)
 		}
@@ -206,6 +207,7 @@ func TestKilledInPush(t *testing.T) {
 		})
 	})
 	l.whole(true)
+	l.logged(t, l.berth)
 }
 
 // rest waits until a query finds nothing any more that is to be worked on. The error may be that the program died.
@@ -340,10 +342,10 @@ func (l *stepping) status(i *image) types.ImageStatus {
 
 // F18, F28: berth backup is killed at each step, beside a server that goes on. What is there then is the backup before, or none and says so; the next one goes on and is whole.
 func TestKilledInBackup(t *testing.T) {
-	l := newStepping(t, "24h")
+	l, steps := newStepping(t, "24h"), newSteps(t) // those of the server are its own
 	backup := func() error {
 		c := exec.Command(l.program, "backup", l.dir+"/backup", "--data", l.data, "--blobs", l.blobs, "--archive-blobs", l.dir+"/archive")
-		c.Env = append(os.Environ(), l.variable())
+		c.Env = append(os.Environ(), steps.variable())
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("berth backup: %w %s", err, out)
 		}
@@ -388,7 +390,7 @@ func TestKilledInBackup(t *testing.T) {
 		os.RemoveAll(filepath.Dir(b.data))
 	}
 	before := map[string]*image{} // that are in the last backup that came to its end
-	l.each(t, l.random, operation{
+	steps.each(t, l.random, operation{
 		few:     2,
 		prepare: func() { l.have(l.fresh()) },
 		do: func() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
@@ -26,11 +26,8 @@ var (
 	pushers = flag.Int("pushers", 4, "clients that do so")
 )
 
-const (
-	// hastyLease is that of layers in a berth that collects all the time, unless BERTH_LEASE says otherwise; who is told of a layer can count on half of it.
-	hastyLease = 6 * time.Second
-	wideTags   = 5
-)
+// hastyLease is that of layers in a berth that collects all the time, unless BERTH_LEASE says otherwise; who is told of a layer can count on half of it.
+const hastyLease = 6 * time.Second
 
 // step is one thing that a client did to a tag. digest is what it wrote, or what a deletion by digest took away.
 type step struct{ kind, digest string }
@@ -69,6 +66,10 @@ type history struct {
 	of    map[string][]porcupine.Operation
 }
 
+func newHistory() *history {
+	return &history{began: time.Now(), of: map[string][]porcupine.Operation{}}
+}
+
 func (h *history) add(tag string, client int, in step, out outcome, call time.Time) {
 	op := porcupine.Operation{ClientId: client, Input: in, Output: out, Call: int64(call.Sub(h.began)), Return: int64(time.Since(h.began))}
 	if out.unknown { // it may happen at any time, or never
@@ -84,6 +85,16 @@ func (h *history) linearizable(t testing.TB) {
 	t.Helper()
 	steps, unknown := 0, 0
 	for tag, ops := range h.of {
+		pushed := map[string]bool{}
+		for _, op := range ops {
+			if in := op.Input.(step); in.kind == "push" {
+				pushed[in.digest] = true
+			}
+		}
+		ops = slices.DeleteFunc(ops, func(op porcupine.Operation) bool { // of an image that never had the tag
+			in := op.Input.(step)
+			return in.kind == "delete" && !pushed[in.digest]
+		})
 		steps += len(ops)
 		for _, op := range ops {
 			if op.Output.(outcome).unknown {
@@ -108,6 +119,7 @@ type crowd struct {
 	*cluster
 	t       testing.TB
 	lease   time.Duration // of layers
+	tags    int           // that there are
 	history *history
 	shared  [][]byte
 	asleep  atomic.Pointer[berth] // a node that is paused: clients mostly go elsewhere, as a balancer would have them
@@ -115,6 +127,9 @@ type crowd struct {
 	mu     sync.Mutex
 	images []*image // that were pushed some time
 	acks   atomic.Int64
+
+	base                  string       // a repository from which shared layers may be mounted; empty for none
+	mounted, timely, late atomic.Int64 // layers that were; pushes that came within the lease of their layers, and after it
 }
 
 // pick gives a node, which is seldom one that is asleep.
@@ -132,7 +147,7 @@ func never(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 // client does what clients do until ctx ends.
 func (c *crowd) client(ctx context.Context, n int, r *rand.Rand) {
 	for ctx.Err() == nil {
-		tag := fmt.Sprintf("t%d", r.IntN(wideTags))
+		tag := fmt.Sprintf("t%d", r.IntN(c.tags))
 		switch r.IntN(10) {
 		case 0, 1, 2, 3:
 			c.push(ctx, n, r, tag)
@@ -162,6 +177,14 @@ func (c *crowd) push(ctx context.Context, n int, r *rand.Rand, tag string) {
 		if status == http.StatusOK {
 			continue
 		}
+		if c.base != "" {
+			if status, err = c.mount(ctx, pick(), content); err != nil || status >= 500 {
+				return
+			}
+			if status == http.StatusCreated {
+				continue
+			}
+		}
 		chunk := 0
 		if r.IntN(4) == 0 {
 			chunk = len(content)/2 + 1
@@ -181,6 +204,11 @@ func (c *crowd) push(ctx context.Context, n int, r *rand.Rand, tag string) {
 func (c *crowd) put(ctx context.Context, n int, r *rand.Rand, i *image, tag string, told time.Time) {
 	b, call := c.pick(r), time.Now()
 	status, got, _, err := b.send(ctx, "PUT", b.path("/manifests/%s", tag), i.manifest, "Content-Type", imageManifest)
+	if !told.IsZero() && time.Since(told) < c.lease/2 {
+		c.timely.Add(1)
+	} else if !told.IsZero() {
+		c.late.Add(1)
+	}
 	switch {
 	case err != nil && never(err):
 	case err != nil || status >= 500:
@@ -228,7 +256,7 @@ func (c *crowd) remove(ctx context.Context, n int, r *rand.Rand, _ string) {
 	if !out.done && !out.unknown && status != http.StatusNotFound {
 		c.t.Errorf("a deletion was refused: %d %s", status, got)
 	}
-	for tag := range wideTags {
+	for tag := range c.tags {
 		c.history.add(fmt.Sprintf("t%d", tag), n, step{"delete", i.digest}, out, call)
 	}
 }
@@ -285,7 +313,7 @@ func digests(manifest string) (list []string) {
 
 // whole reads every tag at every node: they agree, and each image can be pulled.
 func (c *crowd) whole() {
-	for n := range wideTags {
+	for n := range c.tags {
 		tag, said := fmt.Sprintf("t%d", n), ""
 		for at, b := range c.nodes {
 			call := time.Now()
@@ -323,7 +351,7 @@ func TestThreeNodes(t *testing.T) {
 	}
 	t.Logf("-seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 3))
-	c := &crowd{cluster: newCluster(t, hasty(t), 3, newPostgres(t, 2*time.Second), nil), t: t, lease: hastyLease, history: &history{began: time.Now(), of: map[string][]porcupine.Operation{}}}
+	c := &crowd{cluster: newCluster(t, hasty(t), 3, newPostgres(t, 2*time.Second), nil), t: t, lease: hastyLease, tags: 5, history: newHistory()}
 	c.shared = newImage(random, "", nil, 70_000, 90_000, 200).blobs
 	goesOnElsewhere(t, c.cluster)
 
@@ -395,27 +423,19 @@ func goesOnElsewhere(t *testing.T, c *cluster) {
 	if status, err := putBlob(t.Context(), next, content[:6<<20], 2<<20); err != nil || status != http.StatusCreated {
 		t.Errorf("a layer in chunks at three nodes: %d, %v", status, err)
 	}
-	api := func() *ecr.Client {
-		b := next()
-		settings, err := config.LoadDefaultConfig(t.Context(), config.WithSharedCredentialsFiles([]string{c.nodes[0].data + "/credentials"}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ecr.NewFromConfig(settings)
-	}
-	begun, err := api().InitiateLayerUpload(t.Context(), &ecr.InitiateLayerUploadInput{RepositoryName: aws.String(repository)})
+	begun, err := next().api(t).InitiateLayerUpload(t.Context(), &ecr.InitiateLayerUploadInput{RepositoryName: aws.String(repository)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for at := 0; at < len(content); at += 6 << 20 {
 		part := content[at:min(at+6<<20, len(content))]
-		if _, err := api().UploadLayerPart(t.Context(), &ecr.UploadLayerPartInput{
+		if _, err := next().api(t).UploadLayerPart(t.Context(), &ecr.UploadLayerPartInput{
 			RepositoryName: aws.String(repository), UploadId: begun.UploadId, PartFirstByte: aws.Int64(int64(at)), PartLastByte: aws.Int64(int64(at + len(part) - 1)), LayerPartBlob: part,
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := api().CompleteLayerUpload(t.Context(), &ecr.CompleteLayerUploadInput{RepositoryName: aws.String(repository), UploadId: begun.UploadId, LayerDigests: []string{digest(content)}}); err != nil {
+	if _, err := next().api(t).CompleteLayerUpload(t.Context(), &ecr.CompleteLayerUploadInput{RepositoryName: aws.String(repository), UploadId: begun.UploadId, LayerDigests: []string{digest(content)}}); err != nil {
 		t.Fatal(err)
 	}
 	b := next()
