@@ -29,11 +29,7 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 		removed += len(gone)
 		for i := range gone {
 			// Somebody may be writing to it at this very moment; his request will fail, and the sweep of another time removes what it leaves.
-			err := g.blobs.Abort(ctx, &gone[i])
-			if err == nil { // of one that was made whole and never acknowledged: no row names its key, and none will
-				err = g.blobs.Delete(ctx, gone[i].Key())
-			}
-			if err != nil && !fault.Is(err, fault.UploadBusy) {
+			if err := g.blobs.Abort(ctx, &gone[i]); err != nil && !fault.Is(err, fault.UploadBusy) {
 				return removed, fmt.Errorf("upload %s: %w", gone[i].ID, err)
 			}
 		}
@@ -61,15 +57,9 @@ func (g *Registry) uploading(ctx context.Context) func(id string) (bool, error) 
 
 // expireSome takes away the rows of some old uploads, and answers what they were.
 func (g *Registry) expireSome(ctx context.Context, before time.Time) (gone []blob.Upload, err error) {
-	err = g.db.Write(ctx, func(tx *sql.Tx) error {
-		gone = nil
-		return tx.Rows(`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT $2) RETURNING id, size, sum, tail, state`,
-			sql.Args(sql.Micros(before), expireAtOnce), func(row sql.Scanner) error {
-				var u blob.Upload
-				err := row.Scan(&u.ID, &u.Size, &u.Sum, &u.Tail, &u.State)
-				gone = append(gone, u)
-				return err
-			})
+	err = g.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		gone, err = g.endUploads(tx, `id IN (SELECT id FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT $2)`, sql.Micros(before), expireAtOnce)
+		return err
 	})
 	return gone, err
 }

@@ -13,7 +13,7 @@ import (
 // Collected is what one call of Collect did.
 type Collected struct {
 	Layers  int   // that no image used, taken from their repositories
-	Objects int   // deleted: blobs that no repository held, and what moving a layer to the other store left behind
+	Objects int   // deleted: blobs that no repository held, and what moving a layer to the other store or a push that failed left behind, or might have
 	Bytes   int64 // of those
 	More    bool  // there is more to do at once
 }

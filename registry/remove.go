@@ -42,7 +42,7 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		var parts int
 		if err := tx.Row(`SELECT count(*) FROM (SELECT 1 FROM manifest WHERE repository_id = $1
 			UNION ALL SELECT 1 FROM layer WHERE repository_id = $1 UNION ALL SELECT 1 FROM manifest_ref WHERE repository_id = $1
-			UNION ALL SELECT 1 FROM removed_image WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
+			UNION ALL SELECT 1 FROM removed_image WHERE repository_id = $1 UNION ALL SELECT 1 FROM upload WHERE repository_id = $1 LIMIT $2) AS few`, sql.Args(r.ID, removeAtOnce+1), &parts); err != nil {
 			return err
 		}
 		// No account is "", so no name leads to the row any more; its id keeps it apart from others on their way out.
@@ -52,6 +52,9 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		}
 		if !large {
 			if _, err := r.g.removeLayers(tx, r.ID); err != nil {
+				return err
+			}
+			if _, err := r.g.removeUploads(tx, r.ID); err != nil {
 				return err
 			}
 		}
@@ -90,7 +93,6 @@ func (g *Registry) removeRest(ctx context.Context, id int64) error {
 		`DELETE FROM manifest_ref WHERE repository_id = $1 AND (parent, child, kind) IN (SELECT parent, child, kind FROM manifest_ref WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM manifest WHERE repository_id = $1 AND digest IN (SELECT digest FROM manifest WHERE repository_id = $1 LIMIT $2)`,
 		`DELETE FROM removed_image WHERE id IN (SELECT id FROM removed_image WHERE repository_id = $1 LIMIT $2)`,
-		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = $1 LIMIT $2)`,
 	} {
 		for removed := int64(1); removed > 0; {
 			err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
@@ -102,13 +104,15 @@ func (g *Registry) removeRest(ctx context.Context, id int64) error {
 			}
 		}
 	}
-	for removed := removeAtOnce; removed == removeAtOnce; {
-		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
-			removed, err = g.removeLayers(tx, id)
-			return err
-		})
-		if err != nil {
-			return err
+	for _, part := range []func(*sql.Tx, int64) (int, error){g.removeLayers, g.removeUploads} {
+		for removed := removeAtOnce; removed == removeAtOnce; {
+			err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
+				removed, err = part(tx, id)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -131,4 +135,10 @@ func (g *Registry) removeLayers(tx *sql.Tx, repository int64) (n int, err error)
 		err = errors.Join(err, g.condemn(tx, id))
 	}
 	return len(blobs), err
+}
+
+// removeUploads takes some of its uploads from a repository that goes, and answers how many. Their bytes that are no objects go with the sweep.
+func (g *Registry) removeUploads(tx *sql.Tx, repository int64) (int, error) {
+	ended, err := g.endUploads(tx, `id IN (SELECT id FROM upload WHERE repository_id = $1 LIMIT $2)`, repository, removeAtOnce)
+	return len(ended), err
 }

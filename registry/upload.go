@@ -36,6 +36,7 @@ type uploadRow struct {
 	blob.Upload
 	parts, shortParts, lastPart int64
 	version                     int64
+	kept                        bool // it is in the database
 }
 
 // PartBytes is how many bytes a client shall send in each part of an upload: what ECR asks for, unless less is taken here (API-60).
@@ -57,12 +58,15 @@ func (r *Repo) StartUpload(ctx context.Context) (Upload, error) {
 		return Upload{}, err
 	}
 	id := uuid.NewString()
-	err = r.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO upload (id, repository_id, principal, size, sum, tail, state, parts, short_parts, last_part, version, touched_at)
-			VALUES ($1, $2, $3, 0, $4, $4, $4, 0, 0, 0, 0, $5)`, id, r.ID, principal, []byte{}, sql.Micros(r.g.now()))
-		return err
-	})
+	err = r.write(ctx, func(tx *sql.Tx) error { return r.insertUpload(tx, id) })
 	return Upload{ID: id}, err
+}
+
+// insertUpload makes the row of an upload of which nothing is there yet.
+func (r *Repo) insertUpload(tx *sql.Tx, id string) error {
+	_, err := tx.Exec(`INSERT INTO upload (id, repository_id, principal, size, sum, tail, state, parts, short_parts, last_part, version, touched_at)
+		VALUES ($1, $2, $3, 0, $4, $4, $4, 0, 0, 0, 0, $5)`, id, r.ID, r.call.Principal.ARN, []byte{}, sql.Micros(r.g.now()))
+	return err
 }
 
 // Upload finds an upload of this repository. The fault is UploadNotFound, the same for one that never was, is over, or belongs elsewhere (H25).
@@ -75,7 +79,7 @@ func (r *Repo) Upload(ctx context.Context, id string) (Upload, error) {
 }
 
 func (r *Repo) readUpload(ctx context.Context, id string) (*uploadRow, error) {
-	row := &uploadRow{Upload: blob.Upload{ID: id}}
+	row := &uploadRow{Upload: blob.Upload{ID: id}, kept: true}
 	err := r.g.db.Row(ctx, `SELECT size, sum, tail, state, parts, short_parts, last_part, version FROM upload WHERE id = $1 AND repository_id = $2`, sql.Args(id, r.ID),
 		&row.Size, &row.Sum, &row.Tail, &row.State, &row.parts, &row.shortParts, &row.lastPart, &row.version)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -234,7 +238,7 @@ func (r *Repo) CompleteAt(ctx context.Context, id string, d oci.Digest, first in
 			return Layer{}, false, err
 		}
 	}
-	l, existed, err = r.finish(ctx, &row.Upload, &row.version, d)
+	l, existed, err = r.finish(ctx, row, d)
 	if fault.Is(err, fault.InvalidLayer) {
 		r.call.Audit.Error = string(fault.InvalidLayer) // the record goes out with the removal
 		err = errors.Join(err, r.forget(ctx, &row.Upload))
@@ -243,14 +247,15 @@ func (r *Repo) CompleteAt(ctx context.Context, id string, d oci.Digest, first in
 }
 
 // fillRest adds the last bytes of an upload that is being completed. Where bytes were acknowledged before, the row must know of the new ones before the
-// store turns them all into an object: a failure after that would leave a row whose bytes are gone, and the client would have to start again.
+// store turns them all into an object: a failure after that would leave a row whose bytes are gone, and the client would have to start again. And where they were long on
+// their way, the row has to be there still: what it buried when it went is deleted after a while, and an object that is made later would stay.
 func (r *Repo) fillRest(ctx context.Context, row *uploadRow, rest io.Reader) error {
-	before := row.Size
+	before, began := row.Size, r.g.now()
 	failed := r.fill(ctx, row, rest)
 	if fault.As(failed) != nil || row.Size == before {
 		return failed
 	}
-	if failed != nil || before > 0 {
+	if failed != nil || before > 0 || r.g.now().Sub(began) > r.g.times.Linger/2 {
 		if err := r.storeUpload(context.WithoutCancel(ctx), row, false); err != nil {
 			return errors.Join(failed, err)
 		}
@@ -280,17 +285,44 @@ func (r *Repo) PutLayer(ctx context.Context, d oci.Digest, in io.Reader) (Layer,
 	if err := r.fill(ctx, row, in); err != nil {
 		return Layer{}, errors.Join(err, r.g.blobs.Abort(context.WithoutCancel(ctx), &row.Upload))
 	}
-	l, _, err := r.finish(ctx, &row.Upload, nil, d)
-	if fault.Is(err, fault.InvalidLayer) {
-		err = errors.Join(err, r.g.blobs.Abort(ctx, &row.Upload))
+	l, _, err := r.finish(ctx, row, d)
+	if err != nil {
+		err = errors.Join(err, r.abandon(context.WithoutCancel(ctx), row))
 	}
 	return l, err
 }
 
+// abandon ends an upload that was one request and failed. What it cannot do, because the database is away, is done when the upload has been left alone for a day.
+func (r *Repo) abandon(ctx context.Context, row *uploadRow) error {
+	var err error
+	if row.kept {
+		err = r.g.db.Write(ctx, func(tx *sql.Tx) error {
+			_, err := r.g.endUploads(tx, `id = $1`, row.ID)
+			return err
+		})
+	}
+	return errors.Join(err, r.g.blobs.Abort(ctx, &row.Upload))
+}
+
+// endUploads takes away the rows of uploads that do not become layers, and answers what they were. An object may have been made of each before something failed: its key is
+// buried, so that it goes as other objects do that no row leads to.
+func (g *Registry) endUploads(tx *sql.Tx, which string, args ...any) (ended []blob.Upload, err error) {
+	err = tx.Rows(`DELETE FROM upload WHERE `+which+` RETURNING id, size, sum, tail, state`, args, func(row sql.Scanner) error {
+		var u blob.Upload
+		err := row.Scan(&u.ID, &u.Size, &u.Sum, &u.Tail, &u.State)
+		ended = append(ended, u)
+		return err
+	})
+	for i := range ended {
+		err = errors.Join(err, g.bury(tx, ended[i].Key(), false, 0))
+	}
+	return ended, err
+}
+
 // finish makes the upload's content the layer d, durably: first the bytes, then the rows, then the answer. Content that the cell already holds is not
 // stored twice; nobody can see that but by the disk (API-63).
-func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci.Digest) (Layer, bool, error) {
-	is, err := u.Digest()
+func (r *Repo) finish(ctx context.Context, row *uploadRow, d oci.Digest) (Layer, bool, error) {
+	is, err := row.Digest()
 	if err != nil {
 		return Layer{}, false, err
 	}
@@ -301,25 +333,27 @@ func (r *Repo) finish(ctx context.Context, u *blob.Upload, version *int64, d oci
 	existed, used := false, false
 	var at place
 	for err = errCollected; errors.Is(err, errCollected); {
-		if at, err = r.settle(ctx, u, d); err != nil {
+		if at, err = r.settle(ctx, row, d); err != nil {
 			return Layer{}, false, err
 		}
-		existed, used, err = r.link(ctx, u, version, d, at)
+		existed, used, err = r.link(ctx, row, d, at)
 	}
 	if err != nil {
 		return Layer{}, false, err
 	}
 	if at.key != "" && !used {
-		r.discard(ctx, u)
+		r.discard(ctx, &row.Upload)
 	}
-	return Layer{Digest: d, Size: u.Size}, existed, nil
+	return Layer{Digest: d, Size: row.Size}, existed, nil
 }
 
 // errCollected says that the cell held the content when the upload was finished, and does not any more, or not as it should.
 var errCollected = errors.New("the blob was collected")
 
-// settle makes the bytes of an upload durable, unless the cell holds the same content already.
-func (r *Repo) settle(ctx context.Context, u *blob.Upload, d oci.Digest) (place, error) {
+// settle makes the bytes of an upload durable, unless the cell holds the same content already. Before there is an object, a row knows its key: whatever ends the push
+// then, the object is found (I5).
+func (r *Repo) settle(ctx context.Context, row *uploadRow, d oci.Digest) (place, error) {
+	u := &row.Upload
 	if content, small := u.Inline(); small {
 		return place{content: notNull(content), ready: true}, nil
 	}
@@ -327,15 +361,28 @@ func (r *Repo) settle(ctx context.Context, u *blob.Upload, d oci.Digest) (place,
 	if err != nil || known && !broken {
 		return place{key: u.Key()}, err
 	}
+	if !row.kept {
+		err := r.g.db.Write(ctx, func(tx *sql.Tx) error {
+			if err := r.alive(tx); err != nil {
+				return err
+			}
+			return r.insertUpload(tx, u.ID)
+		})
+		if err != nil {
+			return place{}, err
+		}
+		row.kept = true
+	}
 	return place{key: u.Key(), ready: true, broken: broken}, r.g.blobs.Commit(ctx, u)
 }
 
-// link makes the rows of a finished upload. used says that its bytes are those of the layer.
-func (r *Repo) link(ctx context.Context, u *blob.Upload, version *int64, d oci.Digest, at place) (existed, used bool, err error) {
+// link makes the rows of a finished upload. used says that its bytes are those of the layer; otherwise its key is buried.
+func (r *Repo) link(ctx context.Context, row *uploadRow, d oci.Digest, at place) (existed, used bool, err error) {
+	u := &row.Upload
 	err = r.write(ctx, func(tx *sql.Tx) error {
 		existed, used = false, false
-		if version != nil {
-			n, err := tx.Exec(`DELETE FROM upload WHERE id = $1 AND version = $2`, u.ID, *version)
+		if row.kept {
+			n, err := tx.Exec(`DELETE FROM upload WHERE id = $1 AND version = $2`, u.ID, row.version)
 			if err != nil {
 				return err
 			}
@@ -347,7 +394,11 @@ func (r *Repo) link(ctx context.Context, u *blob.Upload, version *int64, d oci.D
 		if err != nil {
 			return err
 		}
-		used = isKey
+		if used = isKey; row.kept && at.key != "" && !used {
+			if err := r.g.bury(tx, at.key, false, 0); err != nil {
+				return err
+			}
+		}
 		n, err := tx.Exec(`INSERT INTO layer (repository_id, digest, blob_id, size, pushed_at, upload, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (repository_id, digest) DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size WHERE layer.blob_id <> excluded.blob_id OR layer.size <> excluded.size`, r.ID, d, id, u.Size, sql.Micros(r.g.now()), u.ID, r.g.leaseUntil())
 		if existed = n == 0; existed && err == nil {
@@ -436,11 +487,10 @@ func (r *Repo) mend(tx *sql.Tx, has *holding, size int64, at place) error {
 	return errors.Join(err, tx.Changed(r.g.contents.dropped, ""))
 }
 
-// discard removes bytes that are stored already under another key. That it fails costs only disk, which the sweep gives back.
+// discard removes bytes that are stored already under another key, as far as they are no object, which is buried. That it fails costs only disk, which the sweep gives back.
 func (r *Repo) discard(ctx context.Context, u *blob.Upload) {
-	ctx = context.WithoutCancel(ctx)
-	if err := errors.Join(r.g.blobs.Abort(ctx, u), r.g.blobs.Delete(ctx, u.Key())); err != nil {
-		slog.WarnContext(ctx, "bytes of an upload that was stored already could not be removed", "upload", u.ID, "error", err)
+	if err := r.g.blobs.Abort(context.WithoutCancel(ctx), u); err != nil {
+		slog.WarnContext(ctx, "bytes of an upload that was stored already could not be removed; the sweep does it", "upload", u.ID, "error", err)
 	}
 }
 
@@ -457,8 +507,8 @@ func (r *Repo) Cancel(ctx context.Context, id string) error {
 func (r *Repo) forget(ctx context.Context, u *blob.Upload) error {
 	ctx = context.WithoutCancel(ctx)
 	err := r.write(ctx, func(tx *sql.Tx) error {
-		n, err := tx.Exec(`DELETE FROM upload WHERE id = $1`, u.ID)
-		if err == nil && n == 0 {
+		ended, err := r.g.endUploads(tx, `id = $1`, u.ID)
+		if err == nil && len(ended) == 0 {
 			err = r.noUpload(u.ID)
 		}
 		return err
