@@ -22,7 +22,7 @@ import (
 // Connections are how many clients may be connected, and how many of them are served at once.
 type Connections struct {
 	Connections     int `help:"How many connections there may be at once (default: half of the files that the process may open, less 256; at most 50000)." env:"BERTH_CONNECTIONS" placeholder:"N"`
-	Working         int `help:"How many requests compute at once; those that come meanwhile wait, in a line for each account (default: two for each processor, at least 4)." env:"BERTH_WORKING" placeholder:"N"`
+	Working         int `help:"How many requests compute at once; those that come meanwhile wait, in a line for each account (default: two for each processor)." env:"BERTH_WORKING" placeholder:"N"`
 	ConnectionsFrom int `name:"connections-from" help:"How many of them from one address, of IPv6 from one /64 network; those of --trusted-proxy are not counted (default: a quarter of all)." env:"BERTH_CONNECTIONS_FROM" placeholder:"N"`
 }
 
@@ -55,7 +55,7 @@ func (c *Connections) most() (all, from int) {
 func (c *Connections) turns(r prometheus.Registerer) (*front.Turns, error) {
 	n := c.Working
 	if n == 0 {
-		n = max(4, 2*runtime.GOMAXPROCS(0))
+		n = 2 * runtime.GOMAXPROCS(0)
 	}
 	return front.NewTurns(n, r)
 }

@@ -91,7 +91,6 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 		return service, err
 	}
 	credential, unknown := f.Identity.Credential(r.Context(), signature.AccessKeyID, signature.SecurityToken, x.begin)
-	x.turn.End() // the body is still to come
 	if unknown != nil && fault.As(unknown) == nil {
 		return service, unknown
 	}

@@ -13,6 +13,9 @@ type lines struct {
 	ring  list.List                // that first whose turn is next
 	some  chan struct{}            // holds one when something may be there
 	ended bool
+
+	taken   map[string]bool // the accounts of which a write has been taken for the commit that is being made
+	emptied bool            // all writes of one of them have been
 }
 
 // line is what waits of one account, in the order in which it came.
@@ -22,7 +25,7 @@ type line struct {
 }
 
 func newLines() *lines {
-	return &lines{of: map[string]*list.Element{}, some: make(chan struct{}, 1)}
+	return &lines{of: map[string]*list.Element{}, some: make(chan struct{}, 1), taken: map[string]bool{}}
 }
 
 // add puts a write at the end of its account's line, and reports whether it may still happen.
@@ -42,23 +45,43 @@ func (l *lines) add(account string, one *write) bool {
 	return true
 }
 
-// next takes the write whose turn it is; nil where there is none. over says that there will be no more.
-func (l *lines) next() (one *write, over bool) {
+// first takes the first write of a commit; nil where there is none. over says that there will be no more.
+func (l *lines) first() (one *write, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := l.ring.Front()
-	if first == nil {
+	clear(l.taken)
+	l.emptied = false
+	if l.ring.Len() == 0 {
 		return nil, l.ended
 	}
-	mine := first.Value.(*line)
-	one = mine.waiting.Remove(mine.waiting.Front()).(*write)
-	if mine.waiting.Len() > 0 {
-		l.ring.MoveToBack(first)
-	} else {
-		l.ring.Remove(first)
-		delete(l.of, mine.account)
+	return l.take(), false
+}
+
+// more takes another write for the same commit: one of each account, and then, until one of them has no more, of all. For that account's sake the commit is made then: it would only
+// wait for the others' writes, of which it may be that there is no end.
+func (l *lines) more() *write {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.ring.Front(); e == nil || l.emptied && l.taken[e.Value.(*line).account] {
+		return nil
 	}
-	return one, false
+	return l.take()
+}
+
+// take takes the write whose turn it is.
+func (l *lines) take() *write {
+	e := l.ring.Front()
+	mine := e.Value.(*line)
+	l.taken[mine.account] = true
+	one := mine.waiting.Remove(mine.waiting.Front()).(*write)
+	if mine.waiting.Len() > 0 {
+		l.ring.MoveToBack(e)
+	} else {
+		l.ring.Remove(e)
+		delete(l.of, mine.account)
+		l.emptied = true
+	}
+	return one
 }
 
 // end lets nothing in any more.

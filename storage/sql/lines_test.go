@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,4 +73,33 @@ func (l *lines) count() (n int) {
 		n += e.Value.(*line).waiting.Len()
 	}
 	return n
+}
+
+// A commit takes one write of each account, and more until all of somebody's are in it. Then it is made: it does not wait for those who have some in it already.
+func TestCommitsWaitForNoFlood(t *testing.T) {
+	for _, c := range []struct{ waiting, commits string }{
+		{"aaaa", "aaaa"},                   // one account's clients share commits
+		{"abcd", "abcd"},                   // and so do accounts
+		{"aaaaaaba", "ab aaaaaa"},          // but nobody waits for a flood
+		{"aaaaaabcdbaa", "abcd ab aaaaaa"}, // nor do several
+		{"ababab", "ababa b"},              // two floods share them
+		{"", ""},
+	} {
+		l := newLines()
+		names := map[*write]string{}
+		for _, account := range c.waiting {
+			one := &write{}
+			names[one] = string(account)
+			l.add(string(account), one)
+		}
+		commits := ""
+		for one, _ := l.first(); one != nil; one, _ = l.first() {
+			for commits += " "; one != nil; one = l.more() {
+				commits += names[one]
+			}
+		}
+		if got := strings.TrimSpace(commits); got != c.commits {
+			t.Errorf("of %q come the commits %q, want %q", c.waiting, got, c.commits)
+		}
+	}
 }

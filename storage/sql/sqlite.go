@@ -181,7 +181,7 @@ func (w *writer) run() {
 			continue
 		}
 		for {
-			first, over := w.lines.next()
+			first, over := w.lines.first()
 			if over {
 				return
 			}
@@ -194,8 +194,7 @@ func (w *writer) run() {
 				if len(batch) == batchMost || time.Since(began) > max(w.synced, batchLeast) {
 					return nil
 				}
-				one, _ := w.lines.next()
-				return one
+				return w.lines.more()
 			})
 			if isFull(err) && w.reserve.give(err) {
 				w.commit(&batch, func() *write { return nil }) //nolint:errcheck // each write has been told
