@@ -35,6 +35,8 @@ type Server struct {
 	Host string
 	// Config is what it runs with.
 	Config server.Config
+	// MetricsURL is where it tells its metrics alone; "" unless its configuration asks for that.
+	MetricsURL string
 
 	endpoints map[string]string // URLs of the private endpoints
 	*server.Server
@@ -76,7 +78,7 @@ func StartWith(t testing.TB, o server.Options, changes ...func(*server.Config)) 
 		s.Close()
 	})
 	running := Of(s, c, listeners.URLs()[0])
-	running.endpoints = listeners.EndpointURLs()
+	running.endpoints, running.MetricsURL = listeners.EndpointURLs(), listeners.MetricsURL()
 	return running
 }
 

@@ -45,8 +45,9 @@ type Config struct {
 	Limits
 	Connections
 
-	Account     string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
-	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
+	Account       string         `help:"Id of the first account; random unless given. Of use at the first start only." env:"BERTH_ACCOUNT" placeholder:"ID"`
+	MetricsFrom   []netip.Prefix `help:"Networks that may read /metrics, by the address of their connection: not through a proxy (default: this machine)." default:"127.0.0.0/8,::1/128" env:"BERTH_METRICS_FROM" placeholder:"CIDR"`
+	MetricsListen string         `help:"Address to tell /metrics at, without TLS, with /healthz and /readyz and nothing else; the other addresses then do not tell them. Metrics name repositories: keep it from the internet." env:"BERTH_METRICS_LISTEN" placeholder:"ADDR"`
 }
 
 // Folder is where an installation keeps what is in no database: at least its credentials file. Commands that work on an installation name it too.
@@ -111,6 +112,11 @@ func (c *Config) Validate() error {
 	for _, addr := range c.Listen {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return fmt.Errorf("--listen: %q is not an address, such as 127.0.0.1:5050, or :5050 for every address of this machine", addr)
+		}
+	}
+	if c.MetricsListen != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsListen); err != nil {
+			return fmt.Errorf("--metrics-listen: %q is not an address, such as 10.1.2.3:5051, or :5051 for every address of this machine", c.MetricsListen)
 		}
 	}
 	ids := map[string]bool{}

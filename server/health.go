@@ -4,20 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"slices"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// health answers those who watch: /healthz (the process answers), /readyz (its database and its disks work too) and /metrics, which names repositories and is
-// therefore told to the operator's networks only.
+// health answers those who watch: /healthz (the process answers), /readyz (its database and its disks work too) and /metrics.
 type health struct {
-	ready       func(context.Context) error
-	metricsFrom []netip.Prefix
-	metrics     *prometheus.Registry
+	ready   func(context.Context) error
+	metrics *metrics
 }
 
 func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,11 +32,6 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Write([]byte("ready\n")) //nolint:errcheck // who asked has gone
 	case "/metrics":
-		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !slices.ContainsFunc(h.metricsFrom, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap()) }) {
-			http.Error(w, "metrics are told to the networks of --metrics-from only", http.StatusForbidden)
-			return
-		}
-		promhttp.HandlerFor(h.metrics, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+		h.metrics.among(w, r)
 	}
 }

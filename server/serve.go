@@ -40,6 +40,7 @@ const (
 type Listeners struct {
 	sockets      []listener
 	certificates *certificates // nil without TLS
+	metrics      net.Listener  // of --metrics-listen; nil without
 }
 
 // listener is a socket, and the private endpoint that it is; nil for a public one.
@@ -73,25 +74,41 @@ func (s *Server) Listen() (_ *Listeners, err error) {
 			return nil, err
 		}
 	}
+	if addr := s.config.MetricsListen; addr != "" {
+		if l.metrics, err = listen("--metrics-listen", addr); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
 	return l, nil
 }
 
 // open opens a socket; flag is the one that asked for it.
 func (l *Listeners) open(flag, addr string, endpoint *iam.Endpoint) error {
-	socket, err := net.Listen("tcp", addr)
-	if err != nil {
-		if errors.Is(err, unix.EADDRINUSE) {
-			return fmt.Errorf("%s %s: another program uses this address; stop it, or choose another address: %w", flag, addr, err)
-		}
-		return fmt.Errorf("%s %s: %w", flag, addr, err)
+	socket, err := listen(flag, addr)
+	if err == nil {
+		l.sockets = append(l.sockets, listener{socket, endpoint})
 	}
-	l.sockets = append(l.sockets, listener{socket, endpoint})
-	return nil
+	return err
+}
+
+func listen(flag, addr string) (net.Listener, error) {
+	socket, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return nil, fmt.Errorf("%s %s: another program uses this address; stop it, or choose another address: %w", flag, addr, err)
+	case err != nil:
+		return nil, fmt.Errorf("%s %s: %w", flag, addr, err)
+	}
+	return socket, nil
 }
 
 func (l *Listeners) close() {
 	for _, socket := range l.sockets {
 		socket.Close() //nolint:errcheck // nothing was accepted
+	}
+	if l.metrics != nil {
+		l.metrics.Close() //nolint:errcheck // nothing was accepted
 	}
 }
 
@@ -122,11 +139,24 @@ func (l *Listeners) url(socket listener) string {
 	if l.certificates != nil {
 		scheme = "https://"
 	}
+	return scheme + reached(socket)
+}
+
+// MetricsURL is where this machine reads the metrics of --metrics-listen; "" without.
+func (l *Listeners) MetricsURL() string {
+	if l.metrics == nil {
+		return ""
+	}
+	return "http://" + reached(l.metrics) + "/metrics"
+}
+
+// reached is the address at which this machine reaches a socket.
+func reached(socket net.Listener) string {
 	at := socket.Addr().String()
 	if host, port, err := net.SplitHostPort(at); err == nil && net.ParseIP(host).IsUnspecified() {
 		at = net.JoinHostPort("127.0.0.1", port)
 	}
-	return scheme + at
+	return at
 }
 
 // Serve answers requests until ctx ends, then lets those that have begun finish, for half a minute. It closes the sockets. It also ends, with an error, when the database cannot be
@@ -149,7 +179,7 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 	defer stop()
 
 	// A server for each socket: its connections have to know where they came in.
-	failed := make(chan error, len(l.sockets))
+	failed := make(chan error, len(l.sockets)+1)
 	servers := make([]*http.Server, len(l.sockets))
 	for i, socket := range l.sockets {
 		h := s.server(l, socket.endpoint)
@@ -162,6 +192,12 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 				failed <- h.Serve(bounded)
 			}
 		}()
+	}
+	if l.metrics != nil {
+		h, scrapers := s.metricsServer(), s.crowd.apart(scrapersMost)
+		h.ConnState = scrapers.state
+		servers = append(servers, h)
+		go func() { failed <- h.Serve(bounded{l.metrics, scrapers, true}) }()
 	}
 	select {
 	case err := <-failed:

@@ -43,6 +43,7 @@ type Server struct {
 	config   Config
 	names    *front.Names
 	handler  http.Handler
+	health   *health
 	registry *registry.Registry
 	identity *iam.Directory
 	orgs     *org.Organizations
@@ -130,9 +131,10 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.onClose(turns.Close)
+	s.health = &health{s.healthy, newMetrics(&c, metrics)}
 	f := &front.Front{
 		Names: s.names, Identity: s.identity, Registry: s.registry, Services: services, Layers: layers,
-		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: &health{s.healthy, c.MetricsFrom, metrics},
+		Distribution: &distribution.Door{Registry: s.registry, ChunkCreated: c.ChunkCreated}, Health: s.health,
 		Audit: log, AccessLog: o.Log, Metrics: measured, Tracer: s.tracer, Rates: rates, Turns: turns, TrustedProxies: c.TrustedProxy, Now: o.Now,
 	}
 	f.Open()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -61,9 +62,11 @@ type object struct {
 	Spec struct {
 		ServiceName string `yaml:"serviceName"`
 		Replicas    int
-		Selector    any
-		Strategy    any
-		Template    struct {
+		// of a Deployment
+		ProgressDeadlineSeconds int `yaml:"progressDeadlineSeconds"`
+		Selector                any
+		Strategy                any
+		Template                struct {
 			Metadata struct{ Labels, Annotations labels }
 			Spec     struct {
 				AutomountServiceAccountToken  bool `yaml:"automountServiceAccountToken"`
@@ -157,9 +160,17 @@ func kubernetes(t *testing.T, dir string) (all []started) {
 			pod := o.Spec.Template.Spec
 			for _, c := range pod.Containers {
 				all = append(all, startedBy(t, file, c))
+				// A change of the tables may take long, and no socket is open before it is done: killed in the middle of it, it would begin anew for ever.
+				patience := c.StartupProbe.PeriodSeconds * c.StartupProbe.FailureThreshold
+				if patience < 3600 || o.Kind == "Deployment" && o.Spec.ProgressDeadlineSeconds <= patience {
+					t.Errorf("%s: a start may take %ds, and a change of the deployment %ds", file, patience, o.Spec.ProgressDeadlineSeconds)
+				}
 				if pod.TerminationGracePeriodSeconds < 30+c.Lifecycle.PreStop.Sleep.Seconds+5 {
 					t.Errorf("%s: it is killed after %ds", file, pod.TerminationGracePeriodSeconds)
 				}
+			}
+			if o.Kind == "Service" && (len(o.Spec.Ports) != 1 || o.Spec.Ports[0].TargetPort != "http") {
+				t.Errorf("%s: the service leads to more than the registry: %v", file, o.Spec.Ports)
 			}
 			if s := pod.SecurityContext; len(pod.Containers) > 0 && (!s.RunAsNonRoot || s.RunAsUser == 0 || pod.AutomountServiceAccountToken) {
 				t.Errorf("%s: it may do more than it needs", file)
@@ -186,6 +197,13 @@ func startedBy(t *testing.T, file string, c container) started {
 			t.Errorf("%s: there is no secret %s", file, from.SecretRef.Name)
 		}
 		s.env["BERTH_DB"], s.env["BERTH_BLOBS"] = "postgres://berth:xyz@postgres:5432/berth", "s3://KEY:SECRET@bucket/berth?endpoint=https://s3.example.com"
+	}
+	// Metrics have a port that no Service leads to, and nobody is believed before it is known who reaches berth.
+	if at := s.env["BERTH_METRICS_LISTEN"]; len(c.Ports) != 2 || c.Ports[1].Name != "metrics" || at != fmt.Sprint(":", c.Ports[1].ContainerPort) {
+		t.Errorf("%s: metrics are at %q, the ports are %v", file, at, c.Ports)
+	}
+	if proxies, believed := s.env["BERTH_TRUSTED_PROXY"]; believed {
+		t.Errorf("%s: whoever comes from %s can say to be somebody else", file, proxies)
 	}
 	for p, want := range map[*probe]string{c.StartupProbe: "/readyz", c.ReadinessProbe: "/readyz", c.LivenessProbe: "/healthz"} {
 		if p == nil || p.HTTPGet.Path != want || p.HTTPGet.Port != "http" {

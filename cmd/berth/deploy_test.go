@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -95,9 +96,20 @@ func read(t *testing.T, file string) []byte {
 
 // systemd is the start by systemd, with its settings.
 func systemd(t *testing.T) []started {
-	line := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/berth (.*)$`).FindSubmatch(read(t, "single/berth.service"))
+	unit := read(t, "single/berth.service")
+	line := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/berth (.*)$`).FindSubmatch(unit)
 	if line == nil {
 		t.Fatal("the unit does not start berth")
+	}
+	// A TLS key is its owner's and his group's: the user that berth runs as has to be one that a file can belong to.
+	if text := string(unit); strings.Contains(text, "\nDynamicUser=") || !strings.Contains(text, "\nUser=berth\nGroup=berth\n") || !strings.Contains(text, "\n#   useradd --system ") ||
+		!strings.Contains(text, "install -D -m 640 -g berth key.pem /etc/berth/tls/key.pem") {
+		t.Error("berth runs as a user who cannot read its TLS key, or it is not said how he is made")
+	}
+	if verify, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Logf("the unit is not verified: %v", err)
+	} else if out, err := exec.Command(verify, "verify", "--man=no", deploy+"single/berth.service").CombinedOutput(); regexp.MustCompile(`berth\.service:\d+:`).Match(out) {
+		t.Errorf("%v\n%s", err, out)
 	}
 	return []started{{"berth.service", strings.Fields(strings.Replace(string(line[1]), "/etc/berth/", deploy+"single/", 1)), nil}}
 }
@@ -123,7 +135,8 @@ type composeService struct {
 	Command         []string
 	Environment     map[string]string
 	Ports, Volumes  []string
-	DependsOn       any            `yaml:"depends_on"`
+	DependsOn       conditions `yaml:"depends_on"`
+	Networks        map[string]map[string]string
 	ReadOnly        bool           `yaml:"read_only"`
 	CapDrop         []string       `yaml:"cap_drop"`
 	SecurityOpt     []string       `yaml:"security_opt"`
@@ -133,9 +146,13 @@ type composeService struct {
 	Healthcheck     *struct {
 		Test              []string
 		Interval, Timeout string
+		StartPeriod       string `yaml:"start_period"`
 		Retries           int
 	}
 }
+
+// conditions say for what a service waits before it starts.
+type conditions map[string]struct{ Condition string }
 
 type composeFile struct {
 	Name     string
@@ -166,6 +183,17 @@ func compose(t *testing.T, file string) (all []started) {
 				t.Errorf("%s: %s is killed after %s: requests that have begun may take 30s", file, name, s.StopGracePeriod)
 			}
 			all = append(all, started{file + " " + name, args, s.Environment})
+			if s.Image == "" || f.Name == "berth" {
+				continue
+			}
+			// Only the balancer is believed, and not the gateway of the network, through which everybody comes.
+			if at := f.Services["balancer"].Networks["default"]["ipv4_address"]; at == "" || s.Environment["BERTH_TRUSTED_PROXY"] != at+"/32" {
+				t.Errorf("%s: %s believes %q, the balancer is %q", file, name, s.Environment["BERTH_TRUSTED_PROXY"], at)
+			}
+			// The key of the first account is where the compose file says.
+			if first := s.DependsOn["berth-1"].Condition; name != "berth-1" && first != "service_healthy" {
+				t.Errorf("%s: %s may be the first to start: %q", file, name, first)
+			}
 		}
 		for _, s := range f.Services {
 			for _, v := range s.Volumes {
@@ -177,4 +205,27 @@ func compose(t *testing.T, file string) (all []started) {
 		}
 	}
 	return all
+}
+
+// The alerts ask for the job that the examples for Prometheus make, which asks at the port of the metrics.
+func TestPrometheusAsksForTheJobOfTheAlerts(t *testing.T) {
+	type scrapes struct {
+		RuleFiles     []string `yaml:"rule_files"`
+		ScrapeConfigs []struct {
+			JobName        string           `yaml:"job_name"`
+			StaticConfigs  []map[string]any `yaml:"static_configs"`
+			Kubernetes     []map[string]any `yaml:"kubernetes_sd_configs"`
+			RelabelConfigs []map[string]any `yaml:"relabel_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	for file, at := range map[string]string{"prometheus/prometheus.yml": `"berth-1:5051"`, "prometheus/kubernetes.yml": "berth;metrics"} {
+		text := read(t, file)
+		s := decode[scrapes](t, text, file)[0]
+		if len(s.ScrapeConfigs) != 1 || s.ScrapeConfigs[0].JobName != "berth" || !slices.Equal(s.RuleFiles, []string{"berth.rules.yml"}) || !strings.Contains(string(text), at) {
+			t.Errorf("%s: %+v", file, s)
+		}
+	}
+	if rules := string(read(t, "prometheus/berth.rules.yml")); !strings.Contains(rules, `expr: up{job="berth"} == 0 or absent(up{job="berth"})`) {
+		t.Error("nobody is told when Prometheus knows of no node")
+	}
 }

@@ -54,6 +54,9 @@ func (c *ServeCmd) greet(s *server.Server, listeners *server.Listeners) {
 	for _, e := range c.VPCEndpoint {
 		fmt.Printf("         and %s as %s\n", endpoints[e.ID], e.ID)
 	}
+	if at := listeners.MetricsURL(); at != "" {
+		fmt.Printf("         and %s\n", at)
+	}
 	if s.First != nil {
 		fmt.Printf("\nThis is the first start: account %s was made, and the access key of its root user is in %s.\n", s.First.ID, file)
 	}
