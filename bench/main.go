@@ -32,6 +32,9 @@ func main() {
 	if len(os.Args) == 4 && os.Args[1] == "serve-floor" { // a target runs as a process of its own, so that its CPU time is its own
 		exit(serveFloor(os.Args[2], os.Args[3]))
 	}
+	if len(os.Args) == 2 && os.Args[1] == "flood" { // likewise
+		exit(serveFlood(os.Stdin, os.Stdout))
+	}
 	var o options
 	flag.StringVar(&o.targets, "targets", "berth,distribution,distribution-auth,zot,olareg,nginx,floor", "what to measure, of these; zot and olareg only where they are on PATH")
 	flag.StringVar(&o.scenarios, "scenarios", "all", "which scenarios: "+strings.Join(scenarioNames(), ", "))

@@ -23,6 +23,7 @@ type measured struct {
 	Latencies   []latencies  `json:",omitempty"` // of pulls, without and with garbage being collected
 	Costs       []cost       `json:",omitempty"` // of each operation, in a small and in a large registry
 	Nodes       []nodes      `json:",omitempty"` // what some nodes did
+	Fair        []fairness   `json:",omitempty"` // without and beside a flood
 	target      *target
 }
 
@@ -77,7 +78,8 @@ func (r *result) print(w io.Writer) {
 			m.printEvaluations(w)
 			continue
 		}
-		if len(m.Latencies)+len(m.Costs)+len(m.Nodes) > 0 {
+		if len(m.Latencies)+len(m.Costs)+len(m.Nodes)+len(m.Fair) > 0 {
+			m.printFair(w)
 			m.printLatencies(w)
 			m.printCosts(w)
 			m.printNodes(w)

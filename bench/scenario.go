@@ -99,7 +99,7 @@ func scenarios() []scenario {
 			name: "start", title: "start to first answer, 100,000 images", unit: "s", targets: []string{"berth", "distribution"}, prepare: prepareMany,
 			round: startRound, goals: []goal{{figure: secondsFigure, limit: 1}},
 		},
-		tagsPage(), collecting(), atScale(), twoNodes(),
+		tagsPage(), collecting(), atScale(), twoNodes(), fair(),
 	}
 }
 

@@ -42,6 +42,7 @@ type target struct {
 	large  *blob
 	tags   int        // in the repository many
 	root   aws.Config // of berth: calls of its root user
+	flood  *target    // the same server, as an account sees it that floods it
 }
 
 // newTarget makes the target of that name, with a fresh folder of this name; nil when its program is not here.
