@@ -24,9 +24,9 @@ test: ## every test, with what it needs installed first; with CI=true a skipped 
 	@packages=$$(go list ./... | grep -v /test/ | xargs) && go run ./test/report \
 		"-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false -timeout 40m $$packages" "-timeout 40m ./test/..."
 
-soak: ## the laboratory's long version: 70 power cuts over at least 1,000 acknowledged pushes; killed at every step; eight clients at one node and at three
+soak: ## the laboratory's long version: 70 power cuts over at least 1,000 acknowledged pushes; killed at every step; eight clients at one node and at three; every fault in any order
 	@test/tools test
-	go test ./test/fault -run 'TestPowerCut|TestThreeNodes|TestKilledIn|TestPushersAgainst' -v -timeout 60m -args -soak -cuts 70 -acks 1000 -wide 90s -pushers 8
+	go test ./test/fault -run 'TestPowerCut|TestThreeNodes|TestKilledIn|TestPushersAgainst|TestMix|TestDatabaseLocked|TestCasesFind' -v -timeout 120m -args -soak -cuts 70 -acks 1000 -wide 90s -pushers 8
 
 bench: build ## berth beside distribution, zot and olareg (where they are on PATH) and nginx, as ratios
 	@test/tools bench

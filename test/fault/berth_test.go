@@ -2,9 +2,11 @@ package fault_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +33,7 @@ type berth struct {
 	data, blobs string
 	addr        string
 	auth        string   // of the registry's HTTP API
+	keys        string   // data folder with the first account's key, if that is another node's
 	before      []string // what the program is run by, such as prlimit
 	args        []string // more flags of berth serve
 	env         []string
@@ -87,7 +90,7 @@ func (b *berth) start(t testing.TB) {
 // api is what the first account calls the registry with.
 func (b *berth) api(t testing.TB) *ecr.Client {
 	t.Helper()
-	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedCredentialsFiles([]string{filepath.Join(b.data, "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
+	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedCredentialsFiles([]string{filepath.Join(cmp.Or(b.keys, b.data), "credentials")}), config.WithRegion(region), config.WithBaseEndpoint("http://"+b.addr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,8 +247,13 @@ func soon(t testing.TB, what string, within time.Duration, is func() bool) {
 	}
 }
 
+var under = flag.String("under", "", "the berth program that is tested, if it is not to be built from what is here")
+
 // plain is the program as it is, built once for all cases.
 var plain = sync.OnceValues(func() (string, error) {
+	if *under != "" {
+		return *under, nil
+	}
 	program := filepath.Join(folder, "berth")
 	c := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/berth-registry/berth/cmd/berth")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")

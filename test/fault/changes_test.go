@@ -100,8 +100,9 @@ var hastyBuild struct {
 	program string
 }
 
-// hasty is a berth whose collection and whose archive never rest, and whose times are seconds or less, as BERTH_LEASE says: the same code with other numbers. And it can be told to kill itself at its n-th step
-// (steps): what the blob store asks of the file system, each statement that writes and each commit, and the moment after a commit. It is built once for all cases.
+// hasty is a berth for the laboratory, built once for all cases: its collection and its archive never rest, and its times are seconds or less, as BERTH_LEASE says: the same code with other numbers. It can be told to kill itself
+// at its n-th step (steps): what the blob store asks of the file system, each statement that writes and each commit, and the moment after a commit. And it can be told to leave out one line on which durability depends
+// (careless): each must turn the laboratory red, else the laboratory proves nothing.
 func hasty(t testing.TB) string {
 	t.Helper()
 	hastyBuild.Do(func() {
@@ -116,15 +117,27 @@ func hasty(t testing.TB) string {
 			mutation{"worker/gc/gc.go", "every = time.Minute", "every = 100 * time.Millisecond"},
 			mutation{"worker/archive/archive.go", "every = time.Second", "every = 100 * time.Millisecond"},
 		)
-		for _, file := range []string{"storage/blob/files.go", "storage/blob/files_hold.go", "storage/blob/note.go"} {
+		const imports, files, sqlite, db, disk = "import (\n", "storage/blob/files.go", "storage/sql/sqlite.go", "storage/sql/db.go", "server/disk.go"
+		for _, file := range []string{sqlite, db, disk} {
+			c.mutate(mutation{file, imports, imports + "\t\"github.com/berth-registry/berth/storage/blob\"\n"})
+		}
+		c.mutate(
+			mutation{files, "err = f.file.Sync()", "if !Careless(\"bytes not durable\") {\n\t\t\terr = f.file.Sync()\n\t\t}"},
+			mutation{files, "if err := syncDir(filepath.Dir(final)); err != nil {", "if Careless(\"names not durable\") {\n\t\treturn nil\n\t}\n\tif err := syncDir(filepath.Dir(final)); err != nil {"},
+			mutation{sqlite, "+ \"?\" + pragmas", "+ \"?\" + blob.Pragmas(pragmas)"},
+			mutation{sqlite, "synchronous != 2", "(synchronous != 2 && !blob.Careless(\"commits not durable\"))"},
+			mutation{sqlite, "if isUnsure(err) {", "if isUnsure(err) && !blob.Careless(\"failed commit\") {"},
+			mutation{files, "err = d.Sync()", "if err = d.Sync(); Careless(\"failed fsync\") {\n\t\terr = nil\n\t}"},
+			mutation{"registry/layer.go", "return &LayerContent{Layer: l.Layer, Content: r.verify(", "if blob.Careless(\"bytes not verified\") {\n\t\treturn &LayerContent{Layer: l.Layer, Content: content}, nil\n\t}\n\treturn &LayerContent{Layer: l.Layer, Content: r.verify("},
+			mutation{disk, "if err := d.works(ctx); err != nil {", "if err := d.works(ctx); err != nil && !blob.Careless(\"disks not looked at\") {"},
+			mutation{files, "return fault.Wrap(err, fault.Unavailable, \"the registry's disk is full;", "if Careless(\"path in an answer\") {\n\t\t\treturn fault.Wrap(err, fault.Unavailable, \"the registry's disk is full: %v\", err)\n\t\t}\n\t\treturn fault.Wrap(err, fault.Unavailable, \"the registry's disk is full;"},
+			mutation{sqlite, "isFull(err) && w.reserve.give(err)", "isFull(err) && !blob.Careless(\"no reserve\") && w.reserve.give(err)"},
+		)
+		for _, file := range []string{files, "storage/blob/files_hold.go", "storage/blob/note.go"} {
 			c.change(file, func(text string) string {
 				text = regexp.MustCompile(`\bos\.(OpenFile|Rename|Mkdir|Remove)\(`).ReplaceAllString(text, "stepped(os.$1)(")
 				return regexp.MustCompile(`\b(f\.file|d|file)\.(Sync|Write|Truncate)\(`).ReplaceAllString(text, "stepped($1.$2)(")
 			})
-		}
-		const imports, sqlite, db = "import (\n", "storage/sql/sqlite.go", "storage/sql/db.go"
-		for _, file := range []string{sqlite, db} {
-			c.mutate(mutation{file, imports, imports + "\t\"github.com/berth-registry/berth/storage/blob\"\n"})
 		}
 		const exec, txExec, txRow = "func (w *writer) exec(query string) error {\n", "func (tx *Tx) Exec(query string, args ...any) (int64, error) {\n", "func (tx *Tx) Row(query string, args []any, dest ...any) error {\n"
 		c.mutate(
@@ -140,15 +153,37 @@ func hasty(t testing.TB) string {
 	return hastyBuild.program
 }
 
+// careless has the berths of hasty that the test starts leave something out; all else is as it is in the product.
+func careless(t *testing.T, of string) {
+	t.Helper()
+	if text, err := os.ReadFile("changes_test.go"); err != nil || !strings.Contains(string(text), `Careless(\"`+of+`\")`) {
+		t.Fatalf("no berth is careless of %q, %v", of, err)
+	}
+	t.Setenv("BERTH_CARELESS", of)
+	t.Setenv("BERTH_LEASE", "24h")
+}
+
 // stepSource counts down in memory that it shares with the test, which says by it when to begin and to end.
 const stepSource = `package blob
 
 import (
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
+
+var carelessOf = os.Getenv("BERTH_CARELESS")
+
+func Careless(of string) bool { return of == carelessOf }
+
+func Pragmas(pragmas string) string {
+	if Careless("commits not durable") {
+		return strings.Replace(pragmas, "synchronous(FULL)", "synchronous(NORMAL)", 1)
+	}
+	return pragmas
+}
 
 var stepsLeft = func() *int64 {
 	file, err := os.OpenFile(os.Getenv("BERTH_STEPS"), os.O_RDWR, 0)

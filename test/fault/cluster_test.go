@@ -52,7 +52,7 @@ func newCluster(t testing.TB, program string, nodes int, dsn string, reach func(
 		if err := b.ready(); err != nil {
 			t.Fatal(err)
 		}
-		b.auth = c.nodes[0].auth
+		b.auth, b.keys = c.nodes[0].auth, c.nodes[0].data
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -9,25 +10,14 @@ import (
 
 // A berth that leaves out an fsync loses images here within a few power cuts.
 func TestLaboratoryFindsMissingFsyncs(t *testing.T) {
-	for name, c := range map[string]struct {
-		kind      uint32
-		mutations []mutation
-	}{
-		"bytes of blobs": {keeping, []mutation{{"storage/blob/files.go", "err = f.file.Sync()", "err = nil"}}},
-		"names of blobs": {losing, []mutation{{"storage/blob/files.go", "if err := syncDir(filepath.Dir(final)); err != nil {", "if err := error(nil); err != nil {"}}},
-		"commits": {losing, []mutation{
-			{"storage/sql/sqlite.go", "_pragma=synchronous(FULL)", "_pragma=synchronous(NORMAL)"},
-			{"storage/sql/sqlite.go", "synchronous != 2", "synchronous != 1"},
-		}},
-	} {
+	for name, kind := range map[string]uint32{"bytes not durable": keeping, "names not durable": losing, "commits not durable": losing} {
 		t.Run(name, func(t *testing.T) {
-			l := newLaboratory(t, "ext4", build(t, overlay(t, c.mutations...)))
+			careless(t, name)
+			l := newLaboratory(t, "ext4", hasty(t))
 			const enough = 25
 			for n := range enough {
-				l.work(t, 1, 1+l.random.IntN(4), c.kind)
-				for _, d := range l.disks {
-					d.back()
-				}
+				l.work(t, 1, 1+l.random.IntN(4), kind)
+				l.powered()
 				l.launch()
 				if err := l.ready(); err != nil {
 					t.Logf("red after %d power cuts: %v", n+1, err)
@@ -39,6 +29,24 @@ func TestLaboratoryFindsMissingFsyncs(t *testing.T) {
 				}
 			}
 			t.Errorf("%d power cuts lost nothing of %d acknowledged pushes", enough, l.oracle.acks)
+		})
+	}
+}
+
+// A berth that takes faults of its disks lightly is found out by the cases that are about them (F06-F11).
+func TestCasesFindCarelessness(t *testing.T) {
+	cases := []struct{ of, name string }{
+		{"failed commit", "TestFailedCommit"}, {"failed fsync", "TestFailedSyncOfBlobs"}, {"bytes not verified", "TestDamagedLayers"},
+		{"disks not looked at", "TestDiskGone/blobs"}, {"path in an answer", "TestDiskFull/inodes"}, {"no reserve", "TestDiskFull/database"},
+	}
+	for _, c := range cases {
+		t.Run(c.of, func(t *testing.T) {
+			careless(t, c.of)
+			out, err := exec.Command(os.Args[0], "-test.run", "^"+strings.ReplaceAll(c.name, "/", "$/^"), "-under", hasty(t)).CombinedOutput()
+			var failed *exec.ExitError
+			if !errors.As(err, &failed) || !strings.Contains(string(out), "--- FAIL: "+c.name) || strings.Contains(string(out), "panic:") {
+				t.Errorf("%s does not notice: %v\n%s", c.name, err, out)
+			}
 		})
 	}
 }

@@ -176,10 +176,10 @@ func TestPowerCutInMigration(t *testing.T) {
 		}
 		return steps
 	}
-	var first, last time.Duration // the migration is between these, more or less
+	var about, step time.Duration // when the migration is, more or less, after the start
 	between, cuts := 0, 8
 	if *soak {
-		cuts = 60
+		cuts = 40
 	}
 	for n := range cuts {
 		at := fmt.Sprintf("/%d", n)
@@ -195,11 +195,11 @@ func TestPowerCutInMigration(t *testing.T) {
 			if err := b.ready(); err != nil {
 				t.Fatal(err)
 			}
-			last = time.Since(began)
+			about = time.Since(began) / 2
+			step = about / 8
 		} else {
-			time.Sleep(first + time.Duration(random.Int64N(int64(last-first))))
+			time.Sleep(about + time.Duration(random.Int64N(int64(2*step))) - step)
 		}
-		when := time.Since(began)
 		kind := uint32(keeping + n%2)
 		if err := errors.Join(blobs.cut(kind), data.cut(kind)); err != nil {
 			t.Fatal(err)
@@ -213,9 +213,9 @@ func TestPowerCutInMigration(t *testing.T) {
 		switch now := schema(b); {
 		case n == 0:
 		case steps == before:
-			first += max(0, min(when, last)-first) / 2
+			about += step
 		case steps == now:
-			last -= max(0, last-max(when, first)) / 2
+			about = max(step, about-step)
 		default:
 			between++
 		}
@@ -227,5 +227,5 @@ func TestPowerCutInMigration(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d power cuts, %d of them between the first and the last step of the migration, some %v to %v after the start", cuts, between, first, last)
+	t.Logf("%d power cuts, %d of them between the first and the last step of the migration, some %v after the start", cuts, between, about)
 }

@@ -56,14 +56,23 @@ func (l *laboratory) work(t testing.TB, clients, until int, kind uint32) {
 	var once sync.Once
 	cut := func() {
 		once.Do(func() {
-			err := errors.Join(l.disks[1].cut(kind), l.disks[0].cut(kind))
-			l.kill()
+			err := l.cut(kind)
 			stop()
 			if err != nil {
 				t.Error(err)
 			}
 		})
 	}
+	l.clients(ctx, t, &working, clients, func() {
+		if done.Add(1) >= int64(until) {
+			cut() // at the very moment when a client has its answer
+		}
+	}, cut)
+	working.Wait()
+}
+
+// clients push and delete until ctx ends. acked is called for each push that was acknowledged, and refused once for one that was refused.
+func (l *laboratory) clients(ctx context.Context, t testing.TB, working *sync.WaitGroup, clients int, acked, refused func()) {
 	for n := range clients {
 		random := rand.New(rand.NewPCG(l.random.Uint64(), uint64(n)))
 		first := l.pushes
@@ -78,34 +87,43 @@ func (l *laboratory) work(t testing.TB, clients, until int, kind uint32) {
 				err := l.oracle.push(ctx, l.berth, newImage(random, fmt.Sprintf("t%d", at), l.shared))
 				if err != nil && !errors.Is(err, errAway) && ctx.Err() == nil {
 					t.Errorf("a push was refused: %v", err)
-					cut()
+					refused()
 				}
-				if err == nil && done.Add(1) >= int64(until) {
-					cut() // at the very moment when a client has its answer
+				if err == nil {
+					acked()
 				}
 			}
 		})
 	}
-	working.Wait()
 }
 
 // recover is what happens when the power is back. Sometimes it goes again at once (F05).
 func (l *laboratory) recover(t testing.TB) error {
 	t.Helper()
 	for {
-		for _, d := range l.disks {
-			d.back()
-		}
+		l.powered()
 		l.launch()
 		if l.random.IntN(4) != 0 {
 			return l.ready()
 		}
 		time.Sleep(time.Duration(l.random.IntN(300)) * time.Millisecond)
-		kind := uint32(keeping + l.random.IntN(2))
-		if err := errors.Join(l.disks[1].cut(kind), l.disks[0].cut(kind)); err != nil {
+		if err := l.cut(uint32(keeping + l.random.IntN(2))); err != nil {
 			return err
 		}
-		l.kill()
+	}
+}
+
+// cut cuts the power of both disks and of the program.
+func (l *laboratory) cut(kind uint32) error {
+	err := errors.Join(l.disks[1].cut(kind), l.disks[0].cut(kind))
+	l.kill()
+	return err
+}
+
+// powered has the power back.
+func (l *laboratory) powered() {
+	for _, d := range l.disks {
+		d.back()
 	}
 }
 

@@ -39,8 +39,8 @@ func TestPushersAgainstCollection(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &crowd{cluster: &cluster{nodes: []*berth{b}}, t: t, lease: lease, tags: 20, base: "base", history: newHistory()}
-	for range 100 { // so many that each is out of use for some time, again and again
-		c.shared = append(c.shared, newImage(random, "", nil, 20_000).blobs...)
+	for range 200 { // so many that each is out of use for some time, again and again
+		c.shared = append(c.shared, newImage(random, "", nil, 10_000).blobs...)
 	}
 
 	ctx, stop := context.WithTimeout(t.Context(), during)
@@ -73,7 +73,7 @@ func (c *crowd) comeAndGo(ctx context.Context, r *rand.Rand, b *berth) {
 	}
 	for ctx.Err() == nil {
 		r.Shuffle(len(shared), func(i, j int) { shared[i], shared[j] = shared[j], shared[i] })
-		i, told := imageOf("base", shared[:len(shared)/3]), time.Now()
+		i, told := imageOf("base", shared[:len(shared)/2]), time.Now()
 		for _, content := range i.blobs {
 			_, _, _, _ = b.send(ctx, "POST", b.in(c.base, "/blobs/uploads/?digest=%s", digest(content)), content, "Content-Type", "application/octet-stream")
 		}
@@ -81,7 +81,7 @@ func (c *crowd) comeAndGo(ctx context.Context, r *rand.Rand, b *berth) {
 		if err == nil && status != http.StatusCreated && time.Since(told) < c.lease/2 {
 			c.t.Errorf("a push to the other repository was refused: %d %s", status, got)
 		}
-		pause(c.lease / 2)
+		pause(c.lease)
 		if status, got, _, err := b.send(ctx, "DELETE", b.in(c.base, "/manifests/%s", i.digest), nil); err == nil && status != http.StatusAccepted && status != http.StatusNotFound {
 			c.t.Errorf("a deletion in the other repository was refused: %d %s", status, got)
 		}

@@ -159,9 +159,7 @@ func TestDiskGone(t *testing.T) {
 				}
 			}
 			l.kill()
-			for _, d := range l.disks {
-				d.back()
-			}
+			l.powered()
 			l.launch()
 			if err := l.ready(); err != nil {
 				t.Fatal(err)

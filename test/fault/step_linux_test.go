@@ -108,16 +108,23 @@ type stepping struct {
 	random *rand.Rand
 	dir    string
 	pushed int
+	// power is cut, and comes back, when the program was killed; nil leaves it alone.
+	power func() error
 }
 
 func newStepping(t testing.TB, lease string) *stepping {
+	t.Helper()
+	dir := t.TempDir()
+	return newSteppingAt(t, lease, dir, dir+"/data", dir+"/blobs")
+}
+
+func newSteppingAt(t testing.TB, lease, dir, data, blobs string) *stepping {
 	t.Helper()
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed %d", *seed)
-	dir := t.TempDir()
-	l := &stepping{berth: newIdle(t, hasty(t), dir+"/data", dir+"/blobs"), steps: newSteps(t), oracle: newOracle(), t: t, random: rand.New(rand.NewPCG(*seed, 5)), dir: dir}
+	l := &stepping{berth: newIdle(t, hasty(t), data, blobs), steps: newSteps(t), oracle: newOracle(), t: t, random: rand.New(rand.NewPCG(*seed, 5)), dir: dir}
 	l.args = []string{"--archive-blobs", dir + "/archive"}
 	l.env = []string{l.variable(), "BERTH_LEASE=" + lease}
 	l.start(t)
@@ -147,6 +154,11 @@ func (l *stepping) have(i *image) {
 func (l *stepping) again() {
 	l.t.Helper()
 	l.kill()
+	if l.power != nil {
+		if err := l.power(); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 	l.start(l.t)
 	l.whole(false)
 }
@@ -160,54 +172,80 @@ func (l *stepping) whole(all bool) {
 	l.fsck(l.t, "--deep", "--archive-blobs", l.dir+"/archive")
 }
 
+// pushing is the push of an image, of which one layer comes in chunks; so many steps are met in the short version.
+func (l *stepping) pushing(few int) operation {
+	var i *image
+	return operation{
+		few:     few,
+		prepare: func() { i = l.fresh() },
+		do: func() error {
+			if status, err := putBlob(l.t.Context(), func() *berth { return l.berth }, i.blobs[2], 60_000); err != nil || status != 201 {
+				return fmt.Errorf("a layer in chunks: %d, %w", status, err)
+			}
+			return l.push(l.t.Context(), l.berth, i)
+		},
+		after: func() {
+			l.again()
+			l.have(i)
+		},
+	}
+}
+
+// deleting is the deletion of an image.
+func (l *stepping) deleting(few int) operation {
+	var i *image
+	return operation{
+		few: few,
+		prepare: func() {
+			i = l.fresh()
+			l.have(i)
+			delete(l.there, i.tag)
+		},
+		do: func() error {
+			l.unknown[i.tag] = i
+			return l.drop(l.t.Context(), l.berth, i)
+		},
+		after: func() {
+			l.again()
+			_, still := l.there[i.tag]
+			if delete(l.there, i.tag); !still {
+				return
+			}
+			if err := l.drop(l.t.Context(), l.berth, i); err != nil {
+				l.t.Error(err)
+			}
+		},
+	}
+}
+
 // F01, F18: the program is killed at each step of a push and of a deletion. When it runs again, what was acknowledged is there, what was not is whole or absent, the same can be done again, and berth fsck has nothing
 // to say.
 func TestKilledInPush(t *testing.T) {
 	l := newStepping(t, "24h")
-	t.Run("push", func(t *testing.T) {
-		var i *image
-		l.each(t, l.random, operation{
-			few:     8,
-			prepare: func() { i = l.fresh() },
-			do: func() error {
-				if status, err := putBlob(t.Context(), func() *berth { return l.berth }, i.blobs[2], 60_000); err != nil || status != 201 {
-					return fmt.Errorf("a layer in chunks: %d, %w", status, err)
-				}
-				return l.push(t.Context(), l.berth, i)
-			},
-			after: func() {
-				l.again()
-				l.have(i)
-			},
-		})
-	})
-	t.Run("delete", func(t *testing.T) {
-		var i *image
-		l.each(t, l.random, operation{
-			few: 3,
-			prepare: func() {
-				i = l.fresh()
-				l.have(i)
-				delete(l.there, i.tag)
-			},
-			do: func() error {
-				l.unknown[i.tag] = i
-				return l.drop(t.Context(), l.berth, i)
-			},
-			after: func() {
-				l.again()
-				_, still := l.there[i.tag]
-				if delete(l.there, i.tag); !still {
-					return
-				}
-				if err := l.drop(t.Context(), l.berth, i); err != nil {
-					t.Error(err)
-				}
-			},
-		})
-	})
+	t.Run("push", func(t *testing.T) { l.each(t, l.random, l.pushing(8)) })
+	t.Run("delete", func(t *testing.T) { l.each(t, l.random, l.deleting(3)) })
 	l.whole(true)
 	l.logged(t, l.berth)
+}
+
+// F02, F03: the same where the power goes at each step, so that what had no fsync by then is not there when the program runs again.
+func TestPowerCutAtEachStep(t *testing.T) {
+	for name, kind := range map[string]uint32{"names stay": keeping, "names go": losing} {
+		t.Run(name, func(t *testing.T) {
+			data, blobs := newDisk(t, "ext4", "data", 128), newDisk(t, "ext4", "blobs", 128)
+			l := newSteppingAt(t, "24h", t.TempDir(), data.path+"/data", blobs.path+"/blobs")
+			l.power = func() error {
+				err := errors.Join(blobs.cut(kind), data.cut(kind))
+				blobs.back()
+				data.back()
+				return err
+			}
+			t.Run("push", func(t *testing.T) { l.each(t, l.random, l.pushing(2)) })
+			t.Run("delete", func(t *testing.T) { l.each(t, l.random, l.deleting(1)) })
+			l.whole(true)
+			l.logged(t, l.berth)
+		})
+	}
 }
 
 // rest waits until a query finds nothing any more that is to be worked on. The error may be that the program died.
