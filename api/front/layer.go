@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,9 +145,17 @@ func (f *Front) serveLayer(x *exchange, r *http.Request, sealed string) error {
 		r.Header.Del("Range") // many small parts would make an answer much larger than the layer (H09)
 	}
 	bytes := content.Content
-	if r.Header.Get("Range") != "" {
+	if beginsLater(r.Header) {
 		bytes = content.Part()
 	}
 	http.ServeContent(&x.response, r, "", time.Time{}, bytes) // the file itself, for sendfile
 	return nil
+}
+
+// beginsLater reports whether a request is certainly for a part of a layer: a range that does not begin with its first byte, and that nothing makes void. All others may get
+// everything, and so have the bytes compared with their digest.
+func beginsLater(h http.Header) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(h.Get("Range"), "bytes="), "-")
+	n, err := strconv.ParseInt(strings.TrimSpace(first), 10, 64)
+	return err == nil && n > 0 && h.Get("If-Range") == ""
 }

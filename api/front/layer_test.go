@@ -3,9 +3,11 @@ package front_test
 import (
 	"bytes"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,69 @@ func TestLayerURL(t *testing.T) {
 	want(*out.DownloadUrl, 200)
 	s.clock.advance(2 * time.Minute)
 	want(*out.DownloadUrl, 403)
+}
+
+// A range that is all of a layer, or that does not apply, has the layer compared with its digest on its way as every whole pull: damaged bytes never come with a clean end,
+// whichever door they leave by (F07).
+func TestRangesOfDamagedLayers(t *testing.T) {
+	s := start(t)
+	for n, c := range []struct {
+		byURL   bool
+		headers []string
+	}{
+		{false, []string{"Range", "bytes=0-"}},
+		{false, []string{"Range", "bytes=-999999"}},
+		{true, []string{"Range", "bytes=0-"}},
+		{true, []string{"Range", "bytes=-999999"}},
+		{true, []string{"Range", "bytes= +0-"}},
+		{true, []string{"Range", "bytes=1-", "If-Range", `"sha256:other"`}},
+	} {
+		content := bytes.Repeat([]byte{byte(n)}, 100_000)
+		_, layer := s.image(t, path, "v1", content)
+		url, authorization := s.URL+"/v2/"+path+"/blobs/"+layer, s.vendor.Login(t, "us-east-1")
+		if c.byURL {
+			out, err := s.vendor.ECR("us-east-1").GetDownloadUrlForLayer(t.Context(), &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("app"), LayerDigest: &layer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url, authorization = *out.DownloadUrl, ""
+		}
+		damaged := 0
+		err := filepath.WalkDir(s.Config.Data, func(at string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			text, err := os.ReadFile(at)
+			if err != nil || !bytes.Equal(text, content) {
+				return err
+			}
+			damaged++
+			text[50_000] ^= 1
+			return os.WriteFile(at, text, 0o600)
+		})
+		if err != nil || damaged != 1 {
+			t.Fatal(damaged, err)
+		}
+		r, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		for i := 0; i < len(c.headers); i += 2 {
+			r.Header.Set(c.headers[i], c.headers[i+1])
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode >= 300 || answer.ContentLength != int64(len(content)) || err == nil {
+			t.Errorf("by its URL %v, %q: %s with %d of %d bytes, which are damaged, and a clean end", c.byURL, c.headers, answer.Status, len(got), answer.ContentLength)
+		}
+	}
 }
 
 // kernel is a ResponseWriter that sees what it could hand to the kernel.
