@@ -103,6 +103,15 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = f.traced(x, r, from)
 	}
 	r = f.guard(x, r)
+	// The chunks of HTTP/1.0, of which net/http shows nothing, have no end that two programs would agree on (RFC 9112, 6.1), and after CONNECT one of them may take what follows for a tunnel (H15).
+	if connect := r.Method == http.MethodConnect; connect || !r.ProtoAtLeast(1, 1) {
+		x.last()
+		if connect {
+			x.operation = "CONNECT"
+			http.Error(&x.response, "This is no proxy.", http.StatusMethodNotAllowed)
+			return
+		}
+	}
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v2/"):
 		f.registry(x, r, path[len("/v2/"):])

@@ -146,7 +146,7 @@ func hostileCases() []hostileCase {
 		}, []int{400}},
 		span("H07", "bytes=0-9", 206), span("H07", "bytes=-10", 206), span("H08", "bytes=99999999-", 416), span("H08", "bytes=9-2", 416, 200), span("H08", "bytes=0-99999999999999999999", 416, 206, 200),
 		span("H09", "bytes="+strings.Repeat("0-9,", 4000)+"0-9", 416, 200),
-		line("H10", "HEAD {repo}/blobs/{layer}", 200), line("H11", "TRACE /v2/", 405), {"H11", none("CONNECT x:443 HTTP/1.1\nHost: x:443\n\n"), []int{400, 404, 405}},
+		line("H10", "HEAD {repo}/blobs/{layer}", 200), line("H11", "TRACE /v2/", 405), {"H11", none("CONNECT x:443 HTTP/1.1\nHost: x:443\n\n"), []int{405}},
 		line("H12", "GET {account}/_catalog?n=1000000000", 400, 200), line("H12", "GET {account}/_catalog?n=-1", 400), line("H12", "GET {account}/_catalog?n=99999999999999999999", 400, 200),
 		line("H13", "GET {repo}/tags/list?n=0", 200, 400), line("H13", "GET {repo}/tags/list?n=1&last=%0d%0aX:%20y", 200, 400),
 		{"H14", none("GET /v2/ HTTP/1.1\nHost: x\nX: " + strings.Repeat("x", 64<<10) + "\n\n"), []int{431}},
