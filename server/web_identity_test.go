@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -307,6 +308,35 @@ func TestProvidersOfPrivateNetworks_H70(t *testing.T) {
 	if issuer.Requests() != 0 {
 		t.Error("the provider was asked")
 	}
+}
+
+// Strangers whose tokens are of a provider that says nothing wait for it without a turn to work: nobody else waits with them.
+func TestWaitingForAProvider_H70(t *testing.T) {
+	s := startCI(t, "", func(c *server.Config) { c.Working = 1 })
+	role := s.role("build", `{"StringEquals":{"ISSUER:sub":"somebody"}}`)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	said, end := sync.OnceFunc(func() { close(asked) }), sync.OnceFunc(func() { close(answer) })
+	defer end()
+	s.issuer.Override(func(w http.ResponseWriter, r *http.Request) {
+		said()
+		<-answer
+		s.issuer.Serve(w, r)
+	})
+	let := make(chan error, 1)
+	go func() {
+		_, err := s.assume(role, s.token(nil))
+		let <- err
+	}()
+	<-asked
+	_, err := s.vendor.STS().GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	s.ok(err)
+	select {
+	case err := <-let:
+		t.Errorf("a call of somebody else waited until the provider was given up: %v", err)
+	default:
+	}
+	end()
+	s.ok(<-let)
 }
 
 // STS-10: a call without a signature is served only where the model asks for none. A signature that is there is judged like every other.

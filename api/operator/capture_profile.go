@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 // profileMost bounds a profile in bytes: it is gathered in memory, and a busy server writes some megabytes of trace a second.
@@ -72,6 +73,9 @@ func capture(ctx context.Context, kind string, during time.Duration, to *bounded
 	default:
 		return pprof.Lookup(kind).WriteTo(to, 0)
 	}
+	t := turn.Of(ctx)
+	paused := t.Pause()
+	defer t.Resume(paused)
 	select {
 	case <-ctx.Done():
 	case <-time.After(during):

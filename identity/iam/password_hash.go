@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 // stretcher makes and checks hashes of the passwords of people, by argon2id (RFC 9106). A hash takes tens of milliseconds and 19 MiB, which is what makes
@@ -33,8 +34,11 @@ const (
 
 func newStretcher() *stretcher { return &stretcher{make(chan struct{}, stretchAtOnce)} }
 
-// turn waits for a slot. Faults: Throttled.
+// turn waits for a slot, and lets others work meanwhile. Faults: Throttled.
 func (s *stretcher) turn(ctx context.Context) (done func(), err error) {
+	t := turn.Of(ctx)
+	paused := t.Pause()
+	defer t.Resume(paused)
 	wait := time.NewTimer(stretchWait)
 	defer wait.Stop()
 	select {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 const (
@@ -154,6 +155,9 @@ func (v *Verifier) refresh(ctx context.Context, s *source, issuer string) error 
 		return fault.New(fault.IdentityProviderUnreachable, "Too many calls wait for the identity provider; try again")
 	}
 	defer s.waiting.Add(-1)
+	t := turn.Of(ctx)
+	paused := t.Pause() // strangers choose whom to ask, also those that never answer
+	defer t.Resume(paused)
 	done := v.flight.DoChan(issuer, func() (any, error) {
 		s.mu.Lock()
 		recent := v.now().Sub(s.tried) < pause

@@ -97,10 +97,13 @@ func (db *DB) Close() error {
 	return db.pool.Close()
 }
 
-// Ping reports whether the database answers, and can be trusted: see Failed.
+// Ping reports whether the database answers, and can be trusted: see Failed. On PostgreSQL it waits for the next answer that this node gets anyway, some four times a second.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := errors.Join(db.Err(), db.there()); err != nil {
 		return err
+	}
+	if db.link != nil {
+		return db.link.ping(ctx)
 	}
 	return db.pool.PingContext(ctx)
 }

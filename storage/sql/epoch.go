@@ -127,13 +127,13 @@ func (db *DB) pollOnce(ctx context.Context, known map[string]int64) {
 		seen[name] = n
 		return nil
 	})
+	db.link.told(err)
 	if err != nil { // the stamps go stale by themselves
 		if db.link.away() {
 			db.link.cut()
 		}
 		return
 	}
-	db.link.wasAnswered()
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for name, e := range db.epochs {

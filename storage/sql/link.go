@@ -40,6 +40,8 @@ type link struct {
 
 	mu    sync.Mutex
 	conns map[*linkConn]bool // of the pool
+	last  error              // of the last question about epochs
+	next  chan struct{}      // closed when the one after it has its answer
 }
 
 // linkConn is a connection that its link knows.
@@ -67,7 +69,7 @@ func openLink(dsn string) (l *link, pool *stdsql.DB, err error) {
 	}
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAlive: connectTime}
 	config.DialFunc = dialer.DialContext
-	l = &link{conns: map[*linkConn]bool{}}
+	l = &link{conns: map[*linkConn]bool{}, next: make(chan struct{})}
 	l.wasAnswered() // it has not been asked yet
 	l.poll = stdlib.OpenDB(*config)
 	l.poll.SetMaxOpenConns(1)
@@ -114,6 +116,41 @@ func (tx *Tx) mayStandStill() error {
 
 // wasAnswered notes that PostgreSQL answers.
 func (l *link) wasAnswered() { l.answered.Store(int64(time.Since(started))) }
+
+// told notes how a question about epochs ended.
+func (l *link) told(err error) {
+	if err == nil {
+		l.wasAnswered()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = err
+	close(l.next)
+	l.next = make(chan struct{})
+}
+
+// ping waits for the answer to the next question about epochs, and after one that failed, as the first over a broken connection does, for another. It asks nothing itself: who
+// asks a node whether it is ready costs the database nothing, and does not stand in line behind all requests. The error is nil, ctx's, or that of the second question.
+func (l *link) ping(ctx context.Context) error {
+	var err error
+	for range 2 {
+		l.mu.Lock()
+		next := l.next
+		l.mu.Unlock()
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		l.mu.Lock()
+		err = l.last
+		l.mu.Unlock()
+		if err == nil {
+			break
+		}
+	}
+	return err
+}
 
 // away reports whether PostgreSQL does not answer.
 func (l *link) away() bool {

@@ -1,7 +1,10 @@
 package sql_test
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/storage/sql"
@@ -72,4 +75,40 @@ func TestCommitsWaitForTheDisk(t *testing.T) {
 			t.Errorf("synchronous_commit = %s: a write has %s, %v; want %s", set, is, err, want)
 		}
 	}
+}
+
+// Whether a node is fit for requests does not depend on how many it has: an overload would else take all nodes out, one after the other (F14).
+func TestPingBesideAnOverload(t *testing.T) {
+	db, err := sql.Open(t.Context(), sqltest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Bring(t.Context(), things); err != nil {
+		t.Fatal(err)
+	}
+	var begun, ended sync.WaitGroup
+	end := make(chan struct{})
+	for range 32 { // as many as there are connections
+		begun.Add(1)
+		ended.Go(func() {
+			first := sync.OnceFunc(begun.Done)
+			defer first()
+			if err := db.View(t.Context(), func(tx *sql.Tx) error {
+				first()
+				<-end
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	begun.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := db.Ping(ctx); err != nil {
+		t.Errorf("a node whose connections are all in use: %v", err)
+	}
+	close(end)
+	ended.Wait()
 }
