@@ -62,7 +62,7 @@ func (c *Connections) turns(r prometheus.Registerer) (*front.Turns, error) {
 
 // crowd is who is connected, over all sockets. When there is no room, the connection goes on which no request has been under way for longest; of the same
 // address if that one has too many. Its client opens another when it needs one, as it must be able to (RFC 9112, 9.3.1). So those who hold connections and ask
-// nothing, or never finish asking, keep nobody out (H14). Only where all are at work is a new one refused.
+// nothing, or never finish asking, keep nobody out (H14); nor do those who announce a body without saying who they are, until it has come. Only where all are at work is a new one refused.
 //
 // It looks at connections from outside: net/http must see the socket itself, or layers would not go to it by sendfile.
 type crowd struct {
@@ -89,6 +89,8 @@ type member struct {
 	of        netip.Addr
 	address   *address
 	here, all *list.Element // in the lists of those that wait; nil while a request is under way
+	active    bool          // a request is under way
+	awaits    int           // how many of its requests have a body to come of which nobody knows whom it is from
 }
 
 func newCrowd(c *Connections, trusted []netip.Prefix, r prometheus.Registerer) *crowd {
@@ -228,12 +230,33 @@ func (w *crowd) state(c net.Conn, s http.ConnState) {
 	}
 	switch s {
 	case http.StateActive:
+		m.active = true
 		w.busy(m)
 	case http.StateIdle:
+		m.active, m.awaits = false, 0
 		w.busy(m)
 		w.wait(m)
 	case http.StateClosed, http.StateHijacked:
 		w.leave(m)
+	}
+}
+
+// awaits follows the bodies that strangers have announced on a connection: see front.Connection. While one is to come the connection waits, since when it was announced.
+func (w *crowd) awaits(c net.Conn) func(n int) {
+	return func(n int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		m := w.members[c]
+		if m == nil {
+			return // it was closed to make room
+		}
+		m.awaits = max(0, m.awaits+n)
+		switch {
+		case m.awaits > 0 && m.all == nil:
+			w.wait(m)
+		case m.awaits == 0 && m.active:
+			w.busy(m)
+		}
 	}
 }
 

@@ -121,6 +121,26 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
+// H14: to announce a body and send none of it costs as little as to ask nothing, and keeps as few out: not of a call that nobody has signed, of a push without a password, or where
+// no body belongs.
+func TestAnnouncedBodiesMakeRoom(t *testing.T) {
+	for _, request := range []string{"POST /", "POST /v2/" + there + "/blobs/uploads/", "GET /healthz"} {
+		s := berthtest.Start(t, watched, func(c *server.Config) { c.Connections.Connections, c.ConnectionsFrom = 20, 20 })
+		for range 30 { // each of them takes the place of one that has asked nothing for longer, or announced
+			c := open(t, s.Host)
+			fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", request)
+		}
+		for range 3 {
+			if got := open(t, s.Host).ask(ping); got != 200 {
+				t.Errorf("beside %s: %d", request, got)
+			}
+		}
+		if refused := figure(t, s, `berth_connections_refused_total{bound="all",what="refused"}`) + figure(t, s, `berth_connections_refused_total{bound="address",what="refused"}`); refused > 0 {
+			t.Errorf("%s: %v were refused", request, refused)
+		}
+	}
+}
+
 // H14, HTTP-31: where all are at work, a new one is told so at once, in words that a client understands; with room again it is served.
 func TestConnectionsAtWorkAreBounded(t *testing.T) {
 	s := berthtest.Start(t, watched, func(c *server.Config) { c.Connections.Connections, c.ConnectionsFrom = 4, 3 })

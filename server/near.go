@@ -20,7 +20,7 @@ const (
 )
 
 // connection prepares an accepted connection: it is http.Server.ConnContext.
-func connection(ctx context.Context, c net.Conn) context.Context {
+func (w *crowd) connection(ctx context.Context, c net.Conn) context.Context {
 	inner := c
 	if t, ok := c.(*tls.Conn); ok {
 		inner = t.NetConn()
@@ -28,7 +28,7 @@ func connection(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := inner.(*net.TCPConn); ok && near(t) {
 		t.SetWriteBuffer(nearBuffer) //nolint:errcheck // then it is as it was
 	}
-	return front.Connection(ctx, c)
+	return front.Connection(ctx, c, w.awaits(inner))
 }
 
 // near reports whether the handshake was answered within nearTime.

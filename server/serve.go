@@ -242,7 +242,7 @@ func (s *Server) Serve(ctx context.Context, l *Listeners) error {
 // server makes what answers the connections of a socket.
 func (s *Server) server(l *Listeners, endpoint *iam.Endpoint) *http.Server {
 	h := &http.Server{
-		Handler: s.handler, ConnContext: connection, ConnState: s.crowd.state,
+		Handler: s.handler, ConnContext: s.crowd.connection, ConnState: s.crowd.state,
 		ReadHeaderTimeout: headerTime, MaxHeaderBytes: headerMost, IdleTimeout: idleTime,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}

@@ -94,6 +94,9 @@ func (f *Front) serveAWS(x *exchange, r *http.Request) (*awswire.Service, error)
 	if unknown != nil && fault.As(unknown) == nil {
 		return service, unknown
 	}
+	if unknown == nil { // it is not proved yet, but layers of thin lines come in such bodies
+		x.known()
+	}
 	if isJSON {
 		if op != nil && unknown == nil {
 			most = op.BodyLimit // strangers do not get room for layers

@@ -55,6 +55,8 @@ type Front struct {
 	TrustedProxies []netip.Prefix
 	// IdleBody is how long a client may send nothing of a body that it has announced; 0 is a minute.
 	IdleBody time.Duration
+	// StrangerBody is how long the whole of a body may take while nobody knows whom it is from; 0 is StrangerTime.
+	StrangerBody time.Duration
 
 	keys *sigv4.Keys
 	told atomic.Int64 // when the log last said why something was unavailable, in nanoseconds
@@ -69,6 +71,9 @@ func (f *Front) Open() {
 	if f.IdleBody == 0 {
 		f.IdleBody = IdleTime
 	}
+	if f.StrangerBody == 0 {
+		f.StrangerBody = StrangerTime
+	}
 }
 
 // exchange is one request and what is known of it.
@@ -80,7 +85,12 @@ type exchange struct {
 	failure   error            // what the client is not told
 	door      *awswire.Service // by which wire an error of an AWS call is told
 	begin     time.Time
-	received  int64      // bytes of the body
+	received  int64        // bytes of the body
+	body      *guardedBody // nil if there is none
+	isKnown   bool         // see known
+	awaited   bool         // see arrived
+	shared    bool         // the connection may have other requests under way: it is of HTTP/2
+	awaits    func(n int)
 	span      trace.Span // nil unless the request is traced
 	id        [36]byte
 	ctx       turnContext
@@ -92,6 +102,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.response.ResponseWriter = w
 	audit.PutRequestID(&x.id, x.begin)
 	from := peerOf(r)
+	x.awaits = from.awaits
 	r, client, secure := f.origin(r, from.ip)
 	x.call = iam.Call{
 		RequestID: string(x.id[:]), Time: x.begin, Secure: secure, UserAgent: r.UserAgent(), Referer: r.Referer(), SourceIP: client, Endpoint: from.endpoint, Host: r.Host,
@@ -131,6 +142,9 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Front) end(x *exchange, r *http.Request) {
 	panicked := recover()
 	x.turn.End()
+	if x.shared { // on HTTP/1 what is left of the body is still taken after this
+		x.arrived()
+	}
 	f.Metrics.open.Dec()
 	if panicked == http.ErrAbortHandler {
 		if x.span != nil {

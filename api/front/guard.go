@@ -5,8 +5,6 @@ import (
 	"math"
 	"net/http"
 	"time"
-
-	"github.com/berth-registry/berth/storage/turn"
 )
 
 const (
@@ -16,6 +14,8 @@ const (
 	stride = 1 << 20
 	// slowestBody is the same for a body, beside the time that it may be idle: lower, since lines are thinner in that direction.
 	slowestBody = 1 << 10
+	// StrangerTime is for how long the whole body of a request may be on its way whose sender nobody knows: as long as its headers may.
+	StrangerTime = 10 * time.Second
 )
 
 // guard limits how long one request may take, by what it moves and not by a fixed time: layers of 50 GB on a thin line are legitimate, a body that never
@@ -27,7 +27,12 @@ func (f *Front) guard(x *exchange, r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, received: &x.received, turn: &x.turn}
+	b := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(x.ResponseWriter), idle: f.IdleBody, stranger: min(f.IdleBody, f.StrangerBody), x: x}
+	x.body = b
+	if x.awaits != nil {
+		x.awaits(1)
+		x.awaited, x.shared = true, r.ProtoMajor > 1
+	}
 	b.begin = time.Now()
 	b.extend(b.begin)
 	b.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // that of the answer before, which the 100 Continue of this request must not meet
@@ -61,10 +66,27 @@ type guardedBody struct {
 	io.ReadCloser
 	control  *http.ResponseController
 	idle     time.Duration
+	stranger time.Duration
 	begin    time.Time
 	until    time.Time
-	received *int64
-	turn     *turn.Turn
+	x        *exchange
+}
+
+// known notes that the body comes from somebody who can be held to account for it: it may take its time.
+func (x *exchange) known() {
+	x.isKnown = true
+	if x.body != nil {
+		x.body.extend(time.Now())
+	}
+}
+
+// arrived notes that the connection waits no longer for the body of a stranger: the body is here, or its sender has proved who he is. Until then the connection is one of
+// those that are closed to make room: to announce a body costs no more than to announce nothing.
+func (x *exchange) arrived() {
+	if x.awaited {
+		x.awaited = false
+		x.awaits(-1)
+	}
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
@@ -72,11 +94,12 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	if now := time.Now(); b.until.Sub(now) < b.idle/2 {
 		b.extend(now)
 	}
-	paused := b.turn.Pause() // a client may be slow
+	paused := b.x.turn.Pause() // a client may be slow
 	n, err := b.ReadCloser.Read(p)
-	b.turn.Resume(paused)
-	*b.received += int64(n)
+	b.x.turn.Resume(paused)
+	b.x.received += int64(n)
 	if err == io.EOF {
+		b.x.arrived()
 		b.control.SetReadDeadline(time.Time{}) //nolint:errcheck // the next request on this connection has the server's own
 	}
 	return n, err
@@ -84,7 +107,11 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 
 func (b *guardedBody) extend(now time.Time) {
 	b.until = now.Add(b.idle)
-	if latest := b.begin.Add(b.idle + time.Duration(*b.received/slowestBody)*time.Second); latest.Before(b.until) {
+	latest := b.begin.Add(b.idle + time.Duration(b.x.received/slowestBody)*time.Second)
+	if !b.x.isKnown {
+		latest = b.begin.Add(b.stranger)
+	}
+	if latest.Before(b.until) {
 		b.until = latest // a byte now and then does not hold a connection for ever
 	}
 	if err := b.control.SetReadDeadline(b.until); err != nil {

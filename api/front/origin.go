@@ -15,6 +15,7 @@ import (
 type peer struct {
 	ip       netip.Addr
 	endpoint *iam.Endpoint // nil for a public listener
+	awaits   func(n int)   // see Connection; nil where nobody asks
 }
 
 type (
@@ -28,9 +29,10 @@ func Through(ctx context.Context, e *iam.Endpoint) context.Context {
 }
 
 // Connection is put into the context of each connection, so that the caller's address is read once and not at each request: use it as
-// http.Server.ConnContext.
-func Connection(ctx context.Context, c net.Conn) context.Context {
-	p := &peer{}
+// http.Server.ConnContext. awaits, which may be nil, is told 1 when a request on the connection has a body to come of which nobody knows yet whom it is from, and -1 when that
+// is known, or over; with the end of a request of HTTP/1 it is over in any case.
+func Connection(ctx context.Context, c net.Conn, awaits func(n int)) context.Context {
+	p := &peer{awaits: awaits}
 	p.endpoint, _ = ctx.Value(endpointKey{}).(*iam.Endpoint)
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		p.ip = a.AddrPort().Addr().Unmap().WithZone("")

@@ -106,6 +106,8 @@ func (f *Front) signIn(x *exchange, r *http.Request, region string) error {
 		return err
 	}
 	x.call.SignedBy(credential)
+	x.known()
+	x.arrived()
 	return nil
 }
 

@@ -60,6 +60,21 @@ func call(t *testing.T, s *berthtest.Server, body string) (*httptest.ResponseRec
 	return w, w.Body.String()
 }
 
+// H14: who is not known has as much time for his whole body as for his headers, however much of it comes.
+func TestBodyOfAStrangerIsCutOff(t *testing.T) {
+	s := start(t)
+	s.Handler().(*front.Front).StrangerBody = 200 * time.Millisecond
+	conn, _ := dial(t, s.Host)
+	write(t, conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\n")
+	for n := 0; n < 1000; n++ { // 20 s: far longer than it may take, and far less than an idle body has
+		if _, err := conn.Write([]byte("                    ")); err != nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("a stranger's body took as long as he liked")
+}
+
 // H14: a body of which a byte comes now and then is cut off too: each byte alone does not buy more time.
 func TestTricklingBodyIsCutOff(t *testing.T) {
 	s := start(t)

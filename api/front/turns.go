@@ -75,6 +75,7 @@ func (f *Front) arrive(x *exchange, r *http.Request, claim string) error {
 
 // work waits for the turn of the account that is calling; of nobody's, of the address. It lasts until the answer begins.
 func (f *Front) work(x *exchange, r *http.Request) error {
+	x.arrived()
 	x.turn.End() // that of arriving
 	if f.Turns == nil {
 		return nil
