@@ -2,12 +2,14 @@ package fault_test
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -94,12 +96,21 @@ func TestTenThousandIdleConnections(t *testing.T) {
 		pull()
 	}
 	if *idle {
+		ends := map[string]int{}
+		until := time.Now().Add(4 * time.Minute)
 		for _, c := range conns {
-			c.SetReadDeadline(time.Now().Add(4 * time.Minute)) //nolint:errcheck // a hang would only last longer
-			if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+			c.SetReadDeadline(until) //nolint:errcheck // a hang would only last longer
+			n, err := c.Read(make([]byte, 1))
+			if n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatalf("an idle connection is not closed: %d, %v", n, err)
 			}
+			var operation *net.OpError
+			if errors.As(err, &operation) {
+				err = operation.Err
+			}
+			ends[err.Error()]++
 		}
+		t.Logf("they ended with %v", ends)
 	} else {
 		for _, c := range conns {
 			c.Close()
