@@ -163,7 +163,7 @@ func Backup(ctx context.Context, from *Source, to *Place, o Options) (*Manifest,
 	if err := c.bulk(ctx, from.DB); err != nil {
 		return nil, cause(ctx, err)
 	}
-	staged, err := to.stage()
+	staged, err := to.stage(from.Folder)
 	if err != nil {
 		return nil, err
 	}

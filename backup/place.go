@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/storage/blob"
@@ -191,17 +192,62 @@ type staged struct {
 }
 
 // stage makes room for a new database file: beside the old one, or on this machine if the place is a bucket.
-func (p *Place) stage() (*staged, error) {
+func (p *Place) stage(data string) (*staged, error) {
 	if p.folder != "" {
 		path := filepath.Join(p.folder, databaseName+".new")
 		removeDatabase(path)
 		return &staged{path, func() { removeDatabase(path) }}, nil
 	}
-	dir, err := os.MkdirTemp("", "berth-backup-")
+	dir, err := stagingFolder(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("there is no room for the database on its way to the bucket (TMPDIR names a folder): %w", err)
 	}
-	return &staged{filepath.Join(dir, databaseName), func() { os.RemoveAll(dir) }}, nil //nolint:errcheck // the system clears it
+	return &staged{filepath.Join(dir.Name(), databaseName), func() {
+		os.RemoveAll(dir.Name()) //nolint:errcheck // the next backup clears it
+		dir.Close()              //nolint:errcheck // it was only locked
+	}}, nil
+}
+
+// stagingName begins the name of a folder in which a database is on its way.
+const stagingName = "berth-backup-"
+
+// stagingFolder makes a folder where TMPDIR says, or else in the data folder: in a container that may write nowhere else, and the database has room where it is. What backups left there that
+// were killed goes: the folder of one that runs is locked.
+func stagingFolder(data string) (dir *os.File, err error) {
+	err = errors.New("no folder can be written to")
+	for _, in := range []string{os.Getenv("TMPDIR"), data, os.TempDir()} {
+		if in == "" {
+			continue
+		}
+		left, _ := filepath.Glob(filepath.Join(in, stagingName+"*")) //nolint:errcheck // the pattern is one
+		for _, path := range left {
+			clearStaged(path)
+		}
+		path, failed := os.MkdirTemp(in, stagingName)
+		if failed != nil {
+			err = failed
+			continue
+		}
+		dir, failed = os.Open(path)
+		if failed == nil {
+			failed = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		}
+		return dir, failed
+	}
+	return nil, err
+}
+
+// clearStaged removes a folder that nobody has locked for a minute: a younger one may be about to be.
+func clearStaged(path string) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer dir.Close() //nolint:errcheck // it was only locked
+	info, err := dir.Stat()
+	if err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Minute && unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		os.RemoveAll(path) //nolint:errcheck // the next one tries again
+	}
 }
 
 func removeDatabase(path string) {

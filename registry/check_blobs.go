@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,17 +71,22 @@ func (c *checker) leak() string {
 	return repairLeaks
 }
 
-// allBlobs is I4, with F07 in a deep run: the bytes of each blob are there, as many as it has, and those of its digest.
+// allBlobs is I4, with F07 in a deep run: the bytes of each blob are there, as many as it has, and those of its digest. A run that goes on where another was interrupted reads again only what that
+// one found wrong, and what is in quarantine; of the others it looks how many bytes there are.
 func (c *checker) allBlobs(ctx context.Context) error {
 	const inRegion = ` WHERE b.id > $1 AND ($2 = '' OR EXISTS (SELECT 1 FROM layer l JOIN repository r ON r.id = l.repository_id WHERE l.blob_id = b.id AND r.region = $2))`
 	var rows, bytes int64
-	if err := c.db.Row(ctx, `SELECT count(*), COALESCE(sum(b.size), 0) FROM blob b`+inRegion, sql.Args(-1, c.run.Region), &rows, &bytes); err != nil {
+	if err := c.db.Row(ctx, `SELECT count(*) FROM blob b`+inRegion, sql.Args(-1, c.run.Region), &rows); err != nil {
 		return err
 	}
 	done := progress{c.run, "blobs", 0, rows}
 	if c.run.Deep {
+		if err := c.db.Row(ctx, `SELECT COALESCE(sum(b.size), 0) FROM blob b`+inRegion, sql.Args(c.run.From.After, c.run.Region), &bytes); err != nil {
+			return err
+		}
 		done.step, done.total = "bytes", bytes
 	}
+	at := check.Position{After: c.run.From.After, Wrong: slices.Clone(c.run.From.Wrong)}
 	for after := int64(-1); ; {
 		var page []storedBlob
 		err := c.db.Rows(ctx, selectBlob+inRegion+` ORDER BY b.id LIMIT $3`, sql.Args(after, c.run.Region, pageRows), func(row sql.Scanner) error {
@@ -95,7 +101,7 @@ func (c *checker) allBlobs(ctx context.Context) error {
 		after = page[len(page)-1].id
 		for len(page) > 0 {
 			some := page[:min(examineAtOnce, len(page))]
-			if err := c.examineSome(ctx, some, &done); err != nil {
+			if err := c.examineSome(ctx, some, &done, &at); err != nil {
 				return err
 			}
 			page = page[len(some):]
@@ -104,17 +110,18 @@ func (c *checker) allBlobs(ctx context.Context) error {
 }
 
 // examineSome looks at some blobs at the same time, and tells of one after the other.
-func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *progress) error {
+func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *progress, at *check.Position) error {
 	type answer struct {
-		problem string
-		gone    bool
+		problem    string
+		deep, gone bool
 	}
 	answers := make([]answer, len(some))
 	all, within := errgroup.WithContext(ctx)
 	for i := range some {
 		all.Go(func() (err error) {
 			b := &some[i]
-			answers[i].problem, answers[i].gone, err = c.examine(within, b, c.run.Deep, func(r io.Reader) io.Reader { return r })
+			answers[i].deep = c.run.Deep && (b.id > c.run.From.After || b.suspect || slices.Contains(c.run.From.Wrong, b.id))
+			answers[i].problem, answers[i].gone, err = c.examine(within, b, answers[i].deep, func(r io.Reader) io.Reader { return r })
 			if err != nil {
 				return fmt.Errorf("blob %s: %w", b.digest, err)
 			}
@@ -130,11 +137,20 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 				return err
 			}
 		}
-		if c.run.Deep {
-			done.add(some[i].size)
-		} else {
+		b := &some[i]
+		switch {
+		case !c.run.Deep:
 			done.add(1)
+		case b.id > c.run.From.After:
+			done.add(b.size)
+			at.After = b.id
+			if answers[i].problem != "" && !answers[i].gone {
+				at.Wrong = append(at.Wrong, b.id)
+			}
 		}
+	}
+	if c.run.Deep && c.run.Reached != nil {
+		c.run.Reached(*at)
 	}
 	return nil
 }

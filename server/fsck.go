@@ -24,7 +24,7 @@ type Installation struct {
 
 // Check looks whether all that an installation keeps is as it has to be (durability.md, section 1), and tells the run what is not. Servers may be running or not. It makes
 // nothing that is not there and changes nothing but what the run has repaired. An error says that it could not look at everything.
-func (i *Installation) Check(ctx context.Context, run *check.Run) error {
+func (i *Installation) Check(ctx context.Context, run *check.Run) (err error) {
 	if err := i.exists(); err != nil {
 		return err
 	}
@@ -46,6 +46,13 @@ func (i *Installation) Check(ctx context.Context, run *check.Run) error {
 	}
 	if run.Region != "" {
 		parts = parts[len(parts)-1:] // the others are of all regions
+	}
+	if run.Deep {
+		deep, failed := i.beginDeep(ctx, db, run)
+		if failed != nil {
+			return failed
+		}
+		defer func() { deep.end(err) }()
 	}
 	for _, part := range parts {
 		if err := part(ctx, db, run); err != nil && !isFinding(err, run) {

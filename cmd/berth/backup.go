@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/berth-registry/berth/backup"
 	"github.com/berth-registry/berth/server"
@@ -24,7 +21,7 @@ type BackupCmd struct {
 
 // Help is the longer text of `berth backup --help`.
 func (c *BackupCmd) Help() string {
-	return `The server may go on serving: the backup holds everything that was acknowledged before it began, and nothing by halves. It needs no permission but to read the data folder, the database and the store for layers, which are named as for berth serve.
+	return `The server may go on serving: the backup holds everything that was acknowledged before it began, and nothing by halves. It needs no permission but to read the data folder, the database and the store for layers, which are named as for berth serve, and room for the database on its way to a bucket: where TMPDIR says, or in the data folder.
 A second backup to the same place copies only layers that are new, and the database. Until it has come to its end, the one before it is what can be restored. What is interrupted goes on when it is started again.
 The backup holds the keys of every account, and what can open what is sealed in the database: a folder is made for its owner only, and a bucket has to be closed to others.
 Uploads that have not come to their end are not in it: their clients begin again.`
@@ -204,33 +201,28 @@ func shown(place string) string {
 	return scheme + "://" + rest
 }
 
-// progress shows how far a copy is in one line, if somebody is looking at it. clear takes the line away.
+// progress shows how far a copy is: in one line on a terminal, and in a line each minute elsewhere. clear takes the line away.
 func progress(what string) (show func(backup.Progress), clear func()) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return nil, func() {}
-	}
-	return line(os.Stderr, what, time.Now)
+	return line(newProgressLine(os.Stderr), what, time.Now)
 }
 
-// line writes progress to w, a few times a second.
-func line(w io.Writer, what string, now func() time.Time) (show func(backup.Progress), clear func()) {
+func line(p *progressLine, what string, now func() time.Time) (show func(backup.Progress), clear func()) {
 	began := now()
-	last := began
-	show = func(p backup.Progress) {
+	p.shown = began
+	show = func(c backup.Progress) {
 		at := now()
-		if at.Sub(last) < 200*time.Millisecond {
+		if !p.due(at) {
 			return
 		}
-		last = at
-		text := fmt.Sprintf("%s: %d of %d layers, %s of %s", what, p.Objects, p.AllObjects, size(p.Bytes), size(p.AllBytes))
+		text := fmt.Sprintf("%s: %d of %d layers, %s of %s", what, c.Objects, c.AllObjects, size(c.Bytes), size(c.AllBytes))
 		switch spent := at.Sub(began); {
-		case p.Table != "":
-			text = fmt.Sprintf("%s: %d rows of %s", what, p.Rows, p.Table)
-		case p.Bytes > 0 && p.Bytes < p.AllBytes && spent > 2*time.Second:
-			left := time.Duration(float64(spent) * float64(p.AllBytes-p.Bytes) / float64(p.Bytes))
+		case c.Table != "":
+			text = fmt.Sprintf("%s: %d rows of %s", what, c.Rows, c.Table)
+		case c.Bytes > 0 && c.Bytes < c.AllBytes && spent > 2*time.Second:
+			left := time.Duration(float64(spent) * float64(c.AllBytes-c.Bytes) / float64(c.Bytes))
 			text += fmt.Sprintf(", %s left", left.Round(time.Second))
 		}
-		fmt.Fprintf(w, "\r\x1b[K%s", text)
+		p.print(text)
 	}
-	return show, func() { fmt.Fprint(w, "\r\x1b[K") }
+	return show, p.clear
 }

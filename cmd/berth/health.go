@@ -21,7 +21,26 @@ func (c *HealthCmd) Help() string {
 }
 
 // Run asks the running server.
-func (c *HealthCmd) Run(ctx context.Context) error {
+func (c *HealthCmd) Run(ctx context.Context, cli *CLI) error {
+	err := c.ready(ctx)
+	if cli.Output == "json" {
+		h := struct {
+			Ready bool   `json:"ready"`
+			Error string `json:"error,omitempty"`
+		}{Ready: err == nil}
+		if err != nil {
+			h.Error = err.Error()
+		}
+		return errors.Join(err, printJSON(h))
+	}
+	if err == nil {
+		fmt.Println("ready")
+	}
+	return err
+}
+
+// ready fails with why the server is not.
+func (c *HealthCmd) ready(ctx context.Context) error {
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -43,6 +62,5 @@ func (c *HealthCmd) Run(ctx context.Context) error {
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(strings.TrimSpace(string(text)))
 	}
-	fmt.Println("ready")
 	return nil
 }

@@ -51,10 +51,23 @@ type Run struct {
 	Region string
 	// Deep reads every byte that is stored, and not only how many there are.
 	Deep bool
+	// Resume goes on where a deep run was interrupted.
+	Resume bool
+	// From is where that was, and Reached is told, often, where a deep run is; nil tells nobody.
+	From    Position
+	Reached func(Position)
 	// Quarantine keeps blobs from being served whose bytes are wrong; Leaks gives back what nothing leads to.
 	Quarantine, Leaks bool
 	// Report takes a finding.
 	Report func(Finding)
 	// Progress is told how much of a step is done: rows, objects or bytes, of about total.
 	Progress func(step string, done, total int64)
+}
+
+// Position is how far a deep run has come with reading bytes. Its zero value is the beginning.
+type Position struct {
+	// After is the id of the last blob that was read, in the order of ids.
+	After int64 `json:"after"`
+	// Wrong are the ids of those read whose bytes were not as they should be.
+	Wrong []int64 `json:"wrong,omitempty"`
 }
