@@ -43,7 +43,9 @@ func spoil(t *testing.T, b *berth, inject string, paths ...string) (stop func())
 			}()
 			return func() {
 				_ = c.Process.Signal(syscall.SIGINT)
+				stuck := time.AfterFunc(10*time.Second, func() { _ = c.Process.Kill() }) // it may not get hold of a thread that it is to let go
 				_ = c.Wait()
+				stuck.Stop()
 			}
 		}
 		if strings.Contains(lines.Text(), "ptrace") {

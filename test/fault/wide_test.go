@@ -382,11 +382,15 @@ func TestThreeNodes(t *testing.T) {
 		if err := b.process.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Error(err)
 		}
-		before := c.acks.Load()
-		time.Sleep(hastyLease + time.Second)
-		if c.acks.Load() == before {
-			t.Errorf("a node that stands still kept the others from every push for %v", hastyLease+time.Second)
+		wake := time.After(hastyLease + time.Second)
+		awake := c.any(random)
+		for awake == b {
+			awake = c.any(random)
 		}
+		if err := c.served(awake, newImage(random, "awake", nil, 300, 5_000), hastyLease+time.Second); err != nil {
+			t.Errorf("a node that stands still kept another from a push: %v", err)
+		}
+		<-wake
 		if err := b.process.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Error(err)
 		}
@@ -405,6 +409,22 @@ func TestThreeNodes(t *testing.T) {
 		t.Error("nothing was collected all the time")
 	}
 	t.Logf("%d acknowledged pushes, %d bytes collected", c.acks.Load(), collected)
+}
+
+// served pushes an image at one node, within a time.
+func (c *crowd) served(b *berth, i *image, within time.Duration) error {
+	ctx, stop := context.WithTimeout(c.t.Context(), within)
+	defer stop()
+	for _, content := range i.blobs {
+		if status, err := putBlob(ctx, func() *berth { return b }, content, 0); err != nil || status != http.StatusCreated {
+			return fmt.Errorf("a layer: %d, %w", status, err)
+		}
+	}
+	status, got, _, err := b.send(ctx, "PUT", b.path("/manifests/%s", i.tag), i.manifest, "Content-Type", imageManifest)
+	if err != nil || status != http.StatusCreated {
+		return fmt.Errorf("a manifest: %d %s, %w", status, got, err)
+	}
+	return nil
 }
 
 // An upload that was begun at one node goes on at the others, for container clients and by the API (F22).
