@@ -30,6 +30,13 @@ func Check(ctx context.Context, db *sql.DB, blobs, archive blob.Store, run *chec
 		return err
 	}
 	c := &checker{objects{db, blobs, archive}, run}
+	if run.Store {
+		if err := c.claim(ctx, true); err != nil {
+			return err
+		}
+	} else if err := Belongs(ctx, db, blobs, archive); err != nil {
+		return err
+	}
 	for _, step := range []func(context.Context) error{c.repositories, c.registries, c.history, c.uploads, c.allBlobs} {
 		if err := step(ctx); err != nil {
 			return err

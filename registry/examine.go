@@ -69,17 +69,14 @@ func (o *objects) look(ctx context.Context, b *storedBlob, deep bool, through fu
 	if b.key == "" {
 		return o.lookInRow(ctx, b, deep, through)
 	}
-	store := o.blobs
-	if b.away {
-		store = o.archive
-	}
+	store := o.store(b.away)
 	if store == nil {
 		return "", errors.New("layers of archived images are in another store, which has to be named with --archive-blobs")
 	}
 	content, err := store.Open(ctx, b.key, b.size)
 	switch {
 	case errors.Is(err, blob.ErrMissing):
-		return fmt.Sprintf("has no object %s", b.key), nil
+		return fmt.Sprintf("has no object %s", b.key), o.lost(ctx, b.away)
 	case err != nil:
 		return damaged(err)
 	}

@@ -77,10 +77,13 @@ func Settle(archive bool) []string {
 		`UPDATE blob SET archived = FALSE WHERE archived`)
 }
 
+// identityOf names the secret, made at the first start, from which an installation's identity is derived.
+const identityOf = "pages"
+
 // Identity is what tells the registries of one installation from those of others, wherever they are copied to; empty for one that has never been started.
 func Identity(ctx context.Context, db *sql.DB) (id string, err error) {
 	var of []oci.Digest
-	err = db.Rows(ctx, `SELECT value FROM cell_secret WHERE name = 'pages'`, nil, func(row sql.Scanner) error {
+	err = db.Rows(ctx, `SELECT value FROM cell_secret WHERE name = $1`, sql.Args(identityOf), func(row sql.Scanner) error {
 		var secret []byte
 		err := row.Scan(&secret)
 		of = append(of, oci.FromBytes(append([]byte("the identity of an installation "), secret...)))

@@ -182,6 +182,13 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		held:     newRepositoryCounts(),
 		limits:   o.Limits.orDefault(),
 	}
+	if _, err := g.Secret(ctx, identityOf); err != nil {
+		return nil, err
+	}
+	stores := objects{db, blobs, o.Archive}
+	if err := stores.claim(ctx, false); err != nil {
+		return nil, err
+	}
 	g.pulls = newPulls(db, o.OnPull)
 	who.Know(g.resourceOf)
 	return g, nil

@@ -422,6 +422,12 @@ func (r *Repo) stored(ctx context.Context, d oci.Digest) (known, broken bool, er
 		return err == nil, suspect, err
 	}
 	object, err := r.g.store(away).Open(ctx, key, size)
+	if errors.Is(err, blob.ErrMissing) {
+		o := objects{r.g.db, r.g.blobs, r.g.archive}
+		if err := o.lost(ctx, away); err != nil {
+			return false, false, err
+		}
+	}
 	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
 		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "error", err)
 		return true, true, nil

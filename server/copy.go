@@ -63,8 +63,13 @@ func (i *Installation) Source(ctx context.Context, alone bool) (_ *backup.Source
 	if err = source.DB.Current(ctx, Parts()); err != nil {
 		return nil, nil, err
 	}
-	source.Blobs, source.Archive, err = i.Stores.open(ctx, &i.Folder)
-	return source, s.Close, err
+	if source.Blobs, source.Archive, err = i.Stores.open(ctx, &i.Folder); err != nil {
+		return nil, nil, err
+	}
+	if err = registry.Belongs(ctx, source.DB, source.Blobs, source.Archive); err != nil { // a copy would be told that all layers are lost
+		return nil, nil, err
+	}
+	return source, s.Close, nil
 }
 
 // Target opens the stores of an installation that is to be made, and takes its data folder for this process.

@@ -24,7 +24,7 @@ type FsckCmd struct {
 	Deep   bool     `help:"Read every stored byte again, and not only how many there are."`
 	Resume bool     `help:"Go on where a --deep run was interrupted: what it has read is not read again."`
 	Region string   `help:"Look only at the repositories of one region." placeholder:"REGION"`
-	Repair []string `help:"What to mend, of quarantine and leaks: quarantine keeps layers from being served whose bytes are wrong, leaks gives back what nothing leads to." placeholder:"NAME,…"`
+	Repair []string `help:"What to mend, of quarantine, leaks and store: quarantine keeps layers from being served whose bytes are wrong, leaks gives back what nothing leads to, store has blob stores used that took the place of lost ones." placeholder:"NAME,…"`
 }
 
 // Help is the longer text of `berth fsck --help`.
@@ -44,8 +44,8 @@ func (c *FsckCmd) Validate() error {
 		return errors.New("--resume: only what --deep reads takes long enough to go on with it")
 	}
 	for _, name := range c.Repair {
-		if name != "quarantine" && name != "leaks" {
-			return fmt.Errorf("--repair: there is no %q; there are quarantine and leaks", name)
+		if name != "quarantine" && name != "leaks" && name != "store" {
+			return fmt.Errorf("--repair: there is no %q; there are quarantine, leaks and store", name)
 		}
 	}
 	return nil
@@ -56,7 +56,7 @@ func (c *FsckCmd) Run(ctx context.Context, cli *CLI) error {
 	found := 0
 	p := newProgressLine(os.Stderr)
 	run := &check.Run{
-		Region: c.Region, Deep: c.Deep, Resume: c.Resume, Quarantine: slices.Contains(c.Repair, "quarantine"), Leaks: slices.Contains(c.Repair, "leaks"),
+		Region: c.Region, Deep: c.Deep, Resume: c.Resume, Quarantine: slices.Contains(c.Repair, "quarantine"), Leaks: slices.Contains(c.Repair, "leaks"), Store: slices.Contains(c.Repair, "store"),
 		Progress: p.show,
 		Report: func(f check.Finding) {
 			found++

@@ -58,6 +58,8 @@ type Run struct {
 	Reached func(Position)
 	// Quarantine keeps blobs from being served whose bytes are wrong; Leaks gives back what nothing leads to.
 	Quarantine, Leaks bool
+	// Store has the blob stores used as they are, where those that were before are lost: all that they lack is then missing, and pushes bring it back.
+	Store bool
 	// Report takes a finding.
 	Report func(Finding)
 	// Progress is told how much of a step is done: rows, objects or bytes, of about total.

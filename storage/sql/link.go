@@ -180,14 +180,11 @@ func (db *DB) there() error {
 
 // warnOfDisk says what no connection can set: that the server itself does not wait for its disk.
 func (db *DB) warnOfDisk(ctx context.Context) error {
-	for _, name := range []string{"fsync", "full_page_writes"} {
-		var off bool
-		if err := db.Row(ctx, `SELECT COALESCE(current_setting($1, true), 'on') = 'off'`, Args(name), &off); err != nil {
-			return err
-		}
-		if off {
-			slog.WarnContext(ctx, "PostgreSQL is not durable: after a power cut what was acknowledged may be gone, or nothing may be readable; set it to on", "setting", name)
-		}
+	var off string
+	err := db.Row(ctx, `SELECT COALESCE(string_agg(name, ' and '), '') FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'`, nil, &off)
+	if err != nil || off == "" {
+		return err
 	}
+	slog.WarnContext(ctx, "PostgreSQL is not durable: after a power cut what was acknowledged may be gone, or nothing may be readable; set to on what is off", "off", off)
 	return nil
 }
