@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
@@ -14,7 +15,7 @@ import (
 )
 
 // OpenIdentity opens the accounts of an installation whose server is stopped, for the commands that then work on its data folder; close ends it. It makes
-// nothing that is not there. The errors are ErrInUse while a server runs, and fs.ErrNotExist when the installation has never been started.
+// nothing that is not there. On PostgreSQL servers may go on. The errors are ErrInUse while a server runs on SQLite, and fs.ErrNotExist when the installation has never been started.
 func OpenIdentity(ctx context.Context, f Folder, d Database) (directory *iam.Directory, closeAll func(), err error) {
 	s := &Server{}
 	defer func() {
@@ -25,11 +26,13 @@ func OpenIdentity(ctx context.Context, f Folder, d Database) (directory *iam.Dir
 	if _, err := os.Stat(f.Data); err != nil {
 		return nil, nil, fmt.Errorf("data folder: %w", err)
 	}
-	lock, err := lockData(f.Data)
-	if err != nil {
-		return nil, nil, err
+	if !strings.HasPrefix(d.DB, "postgres://") && !strings.HasPrefix(d.DB, "postgresql://") { // PostgreSQL takes many writers, and tells the nodes what has changed
+		lock, err := lockData(f.Data)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.onClose(func() { lock.Close() })
 	}
-	s.onClose(func() { lock.Close() })
 	if d.DB == "" { // to open a file that is not there would make it
 		if _, err := os.Stat(f.database()); err != nil {
 			return nil, nil, fmt.Errorf("data folder: %w", err)

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
 	"github.com/berth-registry/berth/berthtest"
 	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/server"
+	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
 func config(dir string) server.Config {
@@ -150,6 +153,31 @@ func TestOneServerForOneFolder(t *testing.T) {
 	}
 	if _, _, err := server.OpenIdentity(t.Context(), s.Config.Folder, s.Config.Database); !errors.Is(err, server.ErrInUse) {
 		t.Errorf("a command on the folder of a running server: %v", err)
+	}
+}
+
+// In a cluster a command works beside a node, on its folder too: that is the only one there is in a pod. What it changes holds at the node.
+func TestOpenIdentityBesideANode(t *testing.T) {
+	s := berthtest.Start(t, func(c *server.Config) { c.DB = sqltest.Postgres(t) })
+	root := s.Account(t, vendor)
+	who := func(c *berthtest.Caller) error {
+		_, err := c.STS().GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.RetryMaxAttempts = 1 })
+		return err
+	}
+	if err := who(root.Caller); err != nil {
+		t.Fatal(err)
+	}
+	directory, closeAll, err := server.OpenIdentity(t.Context(), s.Config.Folder, s.Config.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll()
+	key, err := directory.RecoverRoot(t.Context(), vendor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := who(s.As(key.ID, key.Secret, "")); err != nil {
+		t.Errorf("the new key: %v", err)
 	}
 }
 
