@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/berth-registry/berth/lang/oci"
@@ -25,6 +26,10 @@ type Garbage struct {
 	Overdue time.Duration
 	// Condemned and Dead are blobs that no repository holds, and objects without a row that somebody may still be reading; Reclaimable is the bytes of both.
 	Condemned, Dead, Reclaimable int64
+	// Undeleted is for how long the first of the dead objects that this node can reach could have been deleted.
+	Undeleted time.Duration
+	// Suspects is how many blobs are quarantined because their bytes are not those of their digests.
+	Suspects int64
 	// Uploads is how many have begun and not ended.
 	Uploads int64
 	// Layers, Objects and Bytes are what was collected since ever, as in Collected.
@@ -203,35 +208,53 @@ func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool, size int64) erro
 }
 
 // deleteDead is step 4: only here are bytes deleted, and only those of keys that no row names and none ever will.
+//
+// Objects that cannot be deleted do not keep the others: the next call goes on after those that this one has tried, and comes back to them at the end. After some failures it
+// ends, since a store that is away would let each of them wait.
 func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	type dead struct {
 		key     blob.Key
 		archive bool
 		size    int64
+		since   int64
 	}
+	g.dead.Lock()
+	defer g.dead.Unlock()
 	var list []dead
 	before := g.now().Add(-g.times.Linger)
 	// The hold is looked at with the objects: those that were dead before it began are none that its holder needs.
-	err := g.db.Rows(ctx, `SELECT key, archive, size FROM dead_object WHERE since <= $1 AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2) ORDER BY since LIMIT $3`,
-		sql.Args(sql.Micros(before), sql.Micros(g.now()), atOnce), func(row sql.Scanner) error {
+	err := g.db.Rows(ctx, `SELECT key, archive, size, since FROM dead_object WHERE since <= $1 AND (since, key) > ($4, $5) AND `+reachable(6)+` AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2)
+		ORDER BY since, key LIMIT $3`,
+		sql.Args(sql.Micros(before), sql.Micros(g.now()), atOnce, g.dead.since, g.dead.key, g.archive != nil), func(row sql.Scanner) error {
 			var d dead
-			err := row.Scan(&d.key, &d.archive, &d.size)
+			err := row.Scan(&d.key, &d.archive, &d.size, &d.since)
 			list = append(list, d)
 			return err
 		})
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return 0, err
 	}
-	var failed error
-	deleted := list[:0]
+	var failures []error
+	var deleted []dead
+	tried := tried{since: -1}
 	for _, d := range list {
-		if d.archive && g.archive == nil {
-			continue // it waits for the store to be named again
-		}
-		if failed = g.store(d.archive).Delete(ctx, d.key); failed != nil {
+		if len(failures) == undeletedMost || ctx.Err() != nil {
 			break
 		}
+		tried.since, tried.key = d.since, d.key
+		if err := g.store(d.archive).Delete(ctx, d.key); err != nil {
+			failures = append(failures, fmt.Errorf("object %s: %w", d.key, err))
+			continue
+		}
 		deleted = append(deleted, d)
+	}
+	if len(failures) < undeletedMost && len(list) < atOnce {
+		tried.since, tried.key = -1, "" // from the beginning again
+	}
+	g.dead.tried = tried
+	failed := errors.Join(failures...)
+	if len(deleted) == 0 {
+		return 0, failed
 	}
 	var done Collected
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -253,6 +276,18 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	return len(deleted), errors.Join(failed, err)
 }
 
+// tried is the dead object up to which deletions were tried, in the order of their deaths. Before all is -1.
+type tried struct {
+	since int64
+	key   blob.Key
+}
+
+// undeletedMost is how many objects that could not be deleted end a call of Collect.
+const undeletedMost = 10
+
+// reachable selects dead objects that are in a store which this node has, where the parameter says whether it has that of the archive: those in it wait for it to be named again.
+func reachable(parameter int) string { return fmt.Sprintf(`(NOT archive OR $%d)`, parameter) }
+
 // Garbage says how the collection stands.
 func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
 	err = g.db.View(ctx, func(tx *sql.Tx) error {
@@ -270,6 +305,18 @@ func (g *Registry) Garbage(ctx context.Context) (s Garbage, err error) {
 			return err
 		}
 		s.Reclaimable = condemned + dead
+		now := g.now()
+		due := now.Add(-g.times.Linger)
+		if err := tx.Row(`SELECT COALESCE(min(since), 0) FROM dead_object WHERE since <= $1 AND `+reachable(3)+` AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2)`,
+			sql.Args(sql.Micros(due), sql.Micros(now), g.archive != nil), &oldest); err != nil {
+			return err
+		}
+		if oldest > 0 {
+			s.Undeleted = due.Sub(sql.Time(oldest))
+		}
+		if err := tx.Row(`SELECT count(*) FROM blob WHERE suspect`, nil, &s.Suspects); err != nil {
+			return err
+		}
 		if err := tx.Row(`SELECT count(*) FROM upload`, nil, &s.Uploads); err != nil {
 			return err
 		}

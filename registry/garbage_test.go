@@ -300,6 +300,53 @@ func TestObjectsAreDeletedLater(t *testing.T) {
 	}
 }
 
+// picky deletes all but some objects.
+type picky struct {
+	blob.Store
+	kept map[blob.Key]bool
+	keep int
+}
+
+func (s *picky) Delete(ctx context.Context, key blob.Key) error {
+	if s.kept[key] || len(s.kept) < s.keep {
+		s.kept[key] = true
+		return errors.New("no")
+	}
+	return s.Store.Delete(ctx, key)
+}
+
+// Objects that cannot be deleted keep no others from it, however many they are and though they are the oldest, and it is told for how long they have been there (F18).
+func TestObjectsThatStayKeepNoOthers(t *testing.T) {
+	folder := t.TempDir()
+	w := newWorld(t, sqltest.SQLite(t), folder, registry.Options{})
+	n := w.node
+	var err error
+	store := &picky{w.blobs, map[blob.Key]bool{}, 12} // more than are tried at once
+	n.Registry, err = registry.Open(w.Context(), w.db, store, w.dir, w.log, registry.Options{Now: w.clock.Now})
+	w.ok(err)
+	defer n.Close()
+	r := w.repo("app")
+	for range 15 {
+		w.push(r, random(large))
+	}
+	for range 40 {
+		w.clock.advance(time.Hour)
+		n.Collect(w.Context()) //nolint:errcheck // what it could not delete is looked at below
+	}
+	if stored, _ := objects(t, folder); stored != 12 {
+		t.Errorf("%d objects are left, of which 12 cannot be deleted", stored)
+	}
+	if s, err := n.Garbage(w.Context()); err != nil || s.Undeleted < time.Hour {
+		t.Errorf("the first is said to have been waiting for %s, %v", s.Undeleted, err)
+	}
+	if c := w.collected(); c.Objects != 12 {
+		t.Errorf("collected %+v", c)
+	}
+	if s, err := n.Garbage(w.Context()); err != nil || s.Undeleted != 0 {
+		t.Errorf("nothing is left, and the first waits for %s, %v", s.Undeleted, err)
+	}
+}
+
 // The clocks of nodes may be wrong by days: what is kept for how long goes by the clock of the database, which they share. So nothing goes early, neither layers, nor uploads, nor
 // images that somebody may bring back (F23).
 func TestCollectionGoesByTheSharedClock(t *testing.T) {

@@ -71,7 +71,7 @@ func (w *world) readsBack(n node, r *registry.Repo, image oci.Digest, layer []by
 	w.Helper()
 	_, err := r.Activate(w.Context(), registry.Reference{Digest: image})
 	w.ok(err)
-	_, err = n.MoveLayers(w.Context())
+	_, err = n.MoveLayers(w.Context(), nil)
 	w.ok(err)
 	if !bytes.Equal(w.read(r, oci.FromBytes(layer)), layer) {
 		w.Fatal("other bytes came back")
@@ -94,12 +94,12 @@ func TestMoveLease(t *testing.T) {
 		began := w.clock.Now()
 		during = func(string) error {
 			w.clock.advance(10 * time.Minute)
-			if moved, err := other.MoveLayers(w.Context()); err != nil || moved != 0 {
+			if moved, err := other.MoveLayers(w.Context(), nil); err != nil || moved != 0 {
 				t.Errorf("another worker moved it meanwhile: %d, %v", moved, err)
 			}
 			return nil
 		}
-		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 1 {
+		if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 1 {
 			t.Fatal(moved, err)
 		}
 		if took := w.clock.Now().Sub(began); took < time.Hour {
@@ -113,18 +113,18 @@ func TestMoveLease(t *testing.T) {
 			if step == "half" && !taken {
 				taken = true
 				w.clock.advance(20 * time.Minute)
-				if moved, err := other.MoveLayers(w.Context()); err != nil || moved != 1 {
+				if moved, err := other.MoveLayers(w.Context(), nil); err != nil || moved != 1 {
 					t.Errorf("nobody took it over: %d, %v", moved, err)
 				}
 			}
 			return nil
 		}
-		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 0 || !taken {
+		if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 0 || !taken {
 			t.Fatal(moved, err)
 		}
 		w.clock.advance(3 * time.Hour)
 		w.collect(w)
-		if _, err := w.MoveLayers(w.Context()); err != nil {
+		if _, err := w.MoveLayers(w.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if stored, left := objects(t, cold); stored != 1 || left != 0 {
@@ -174,7 +174,7 @@ func TestMoveInterrupted(t *testing.T) {
 								t.Fatal(step, died)
 							}
 						}()
-						if moved, err := worker.MoveLayers(w.Context()); err == nil || moved != 0 {
+						if moved, err := worker.MoveLayers(w.Context(), nil); err == nil || moved != 0 {
 							t.Fatal(step, moved, err)
 						}
 					}()
@@ -183,13 +183,13 @@ func TestMoveInterrupted(t *testing.T) {
 					} else {
 						w.clock.advance(time.Minute)
 					}
-					if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 1 {
+					if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 1 {
 						t.Fatalf("after %s (dies: %t): %d moved, %v", step, dies, moved, err)
 					}
 					if !dies {
 						w.readsBack(w.node, r, image, layer)
 						w.archive(r, registry.Reference{Digest: image})
-						_, err := w.MoveLayers(w.Context())
+						_, err := w.MoveLayers(w.Context(), nil)
 						w.ok(err)
 					}
 					images++
@@ -197,7 +197,7 @@ func TestMoveInterrupted(t *testing.T) {
 			}
 			// What cannot be read any more is deleted, and what dead workers left of their copies is swept.
 			w.clock.advance(25 * time.Hour)
-			_, err = w.MoveLayers(w.Context())
+			_, err = w.MoveLayers(w.Context(), nil)
 			w.ok(err)
 			w.collect(w)
 			_, err = w.ExpireUploads(w.Context())
@@ -237,7 +237,7 @@ func TestSweepWhileMoving(t *testing.T) {
 	}}})
 	r, layer := w.repo("long"), random(200<<10)
 	image := w.archived(r, "v1", layer)
-	if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 1 || swept != 1 {
+	if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 1 || swept != 1 {
 		t.Fatal(moved, swept, err)
 	}
 	w.readsBack(w.node, r, image, layer)
@@ -266,7 +266,7 @@ func TestMountOfArchivedLayers(t *testing.T) {
 		}
 		move := func(want int) {
 			t.Helper()
-			if moved, err := w.MoveLayers(w.Context()); err != nil || moved != want {
+			if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != want {
 				t.Fatal(moved, err)
 			}
 		}
@@ -322,7 +322,7 @@ func TestActivationComesFirst(t *testing.T) {
 		w := newWorld(t, dsn, t.TempDir(), registry.Options{Archive: &at{archive, func(step string) error { return during(step) }}})
 		r := w.repo("queue")
 		wanted := w.archived(r, "wanted", random(130<<10))
-		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 1 {
+		if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 1 {
 			t.Fatal(moved, err)
 		}
 		for _, tag := range []string{"a", "b"} {
@@ -339,7 +339,7 @@ func TestActivationComesFirst(t *testing.T) {
 			}
 			return nil
 		}
-		if moved, err := w.MoveLayers(w.Context()); err != nil || moved != 4 || away != 3 {
+		if moved, err := w.MoveLayers(w.Context(), nil); err != nil || moved != 4 || away != 3 {
 			t.Fatal(moved, away, err)
 		}
 	})

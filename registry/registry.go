@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -56,6 +57,11 @@ type Registry struct {
 	held     *repositoryCounts
 	limits   Limits
 	holds    holds
+	onDelete func(Ref)
+	dead     struct { // what of the dead objects was tried to be deleted last
+		sync.Mutex
+		tried
+	}
 }
 
 // Options of a Registry; the zero value serves.
@@ -64,6 +70,8 @@ type Options struct {
 	Now func() time.Time
 	// OnPull is called for each batch of recorded pulls, for metrics; nil is nobody.
 	OnPull func(repository Ref, pulls int)
+	// OnDelete is called when a repository was deleted by this node; nil is nobody.
+	OnDelete func(repository Ref)
 	// ContentBytes bounds the manifests and small blobs kept in memory; 0 is 32 MiB.
 	ContentBytes uint64
 	// Limits bounds what a client can make; zero fields are ECR's own.
@@ -181,6 +189,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 		sizes:    newImageCounts(),
 		held:     newRepositoryCounts(),
 		limits:   o.Limits.orDefault(),
+		onDelete: o.OnDelete,
 	}
 	if _, err := g.Secret(ctx, identityOf); err != nil {
 		return nil, err
@@ -189,6 +198,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if err := stores.claim(ctx, false); err != nil {
 		return nil, err
 	}
+	g.dead.since = -1
 	g.pulls = newPulls(db, o.OnPull)
 	who.Know(g.resourceOf)
 	return g, nil

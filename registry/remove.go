@@ -61,6 +61,9 @@ func (r *Repo) Delete(ctx context.Context, force bool) error {
 		if _, err := tx.Exec(end, r.ID); err != nil {
 			return err
 		}
+		if r.g.onDelete != nil {
+			tx.AfterCommit(func() { r.g.onDelete(r.Ref) })
+		}
 		return r.g.changed(tx, r.Ref)
 	})
 	if err == nil && large {

@@ -47,12 +47,15 @@ type move struct {
 
 // MoveLayers brings the layers that only archived images of the whole cell use into the archive's store, and those that others use back from there, makes images that were
 // waiting for them active. What somebody waits for comes first: an image does not wait behind all that was archived before (LC-37). It answers how many layers it moved.
-// Several nodes may do it at once. Without an archive's store there is nothing to do.
+// Several nodes may do it at once. alive, if not nil, is called about once a minute while bytes flow, and after each layer. Without an archive's store there is nothing to do.
 //
 // The copy is durable before the row points to it, and the old object is deleted long after: a crash anywhere costs a copy that is deleted later, and loses nothing.
-func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
+func (g *Registry) MoveLayers(ctx context.Context, alive func()) (moved int, err error) {
 	if g.archive == nil {
 		return 0, nil
+	}
+	if alive == nil {
+		alive = func() {}
 	}
 	for {
 		m, more, err := g.nextMove(ctx)
@@ -65,7 +68,8 @@ func (g *Registry) MoveLayers(ctx context.Context) (moved int, err error) {
 		if m == nil {
 			continue
 		}
-		switch err := g.move(ctx, m); {
+		alive()
+		switch err := g.move(ctx, m, alive); {
 		case errors.Is(err, errOvertaken):
 		case err != nil:
 			return moved, errors.Join(fmt.Errorf("layer %s: %w", m.digest, err), g.finishActivations(ctx))
@@ -141,10 +145,10 @@ func (g *Registry) belongs(tx *sql.Tx, id int64, away bool) (bool, error) {
 
 // move copies the bytes and points the row to the copy. When it fails, what was copied is removed, and it is tried again before the lease would end; after errOvertaken
 // nothing is left to do.
-func (g *Registry) move(ctx context.Context, m *move) error {
+func (g *Registry) move(ctx context.Context, m *move, alive func()) error {
 	to := g.store(m.archive)
 	u := &blob.Upload{ID: string(m.to)}
-	err := g.copyTo(ctx, to, u, m)
+	err := g.copyTo(ctx, to, u, m, alive)
 	if err == nil {
 		err = g.moved(ctx, m)
 	}
@@ -160,12 +164,12 @@ func (g *Registry) move(ctx context.Context, m *move) error {
 }
 
 // copyTo copies the bytes to an object of a store.
-func (g *Registry) copyTo(ctx context.Context, to blob.Store, u *blob.Upload, m *move) error {
+func (g *Registry) copyTo(ctx context.Context, to blob.Store, u *blob.Upload, m *move, alive func()) error {
 	content, err := g.store(!m.archive).Open(ctx, m.from, m.size)
 	if err != nil {
 		return err
 	}
-	source := &moving{ctx: ctx, g: g, move: m, Reader: content, sign: g.now().Add(moveSign)}
+	source := &moving{ctx: ctx, g: g, move: m, Reader: content, sign: g.now().Add(moveSign), alive: alive}
 	if err := errors.Join(to.Append(ctx, u, source), content.Close()); err != nil {
 		return err
 	}
@@ -185,6 +189,8 @@ type moving struct {
 	g    *Registry
 	move *move
 	sign time.Time // when the next one is due
+
+	alive func()
 }
 
 // Read is io.Reader's. The error is errOvertaken when another worker has the blob.
@@ -197,6 +203,7 @@ func (r *moving) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		r.sign = now.Add(moveSign)
+		r.alive()
 	}
 	return r.Reader.Read(p)
 }

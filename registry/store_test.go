@@ -48,7 +48,7 @@ func TestMoveLayers(t *testing.T) {
 		}
 		move := func(want int) {
 			t.Helper()
-			moved, err := w.MoveLayers(w.Context())
+			moved, err := w.MoveLayers(w.Context(), nil)
 			if err != nil || moved != want {
 				t.Fatal(moved, err)
 			}

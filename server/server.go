@@ -179,7 +179,7 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if err != nil {
 		return nil, err
 	}
-	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, KeepRemoved: c.KeepRemoved, Archive: archive, Limits: quotas}); err != nil {
+	if s.registry, err = registry.Open(ctx, db, blobs, s.identity, log, registry.Options{Now: o.Now, OnPull: measured.Pulled, OnDelete: measured.Deleted, KeepRemoved: c.KeepRemoved, Archive: archive, Limits: quotas}); err != nil {
 		return nil, err
 	}
 	s.onClose(s.registry.Close)

@@ -16,7 +16,7 @@ const every = time.Second
 // Run moves layers until ctx ends. An error is logged; what it is about is tried again.
 func Run(ctx context.Context, g *registry.Registry) {
 	worker.Every(ctx, every, func(ctx context.Context) {
-		moved, err := g.MoveLayers(ctx)
+		moved, err := g.MoveLayers(ctx, func() { worker.Alive(ctx) })
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:

@@ -25,6 +25,8 @@ type Metrics struct {
 	Reclaimable prometheus.Gauge   // bytes that no repository holds and that are not deleted yet
 	Waiting     prometheus.Gauge   // layers that are to be looked at
 	Oldest      prometheus.Gauge   // seconds since the first of them could have been
+	Undeleted   prometheus.Gauge   // seconds since the first object that no row names could have been deleted
+	Suspects    prometheus.Gauge   // layers that are quarantined
 	Uploads     prometheus.Gauge   // that have begun and not ended
 	Freed       prometheus.Counter // bytes that this node has deleted
 }
@@ -35,10 +37,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_reclaimable_bytes", Help: "Bytes that no repository holds and that are deleted when their time has come."}),
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_queue", Help: "Layers that are looked at when their lease ends."}),
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_oldest_seconds", Help: "For how long the lease of the first of them has been over; 0 if none is."}),
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_gc_undeleted_seconds", Help: "For how long the first of the objects that nothing leads to could have been deleted; 0 if there is none, or a backup holds them."}),
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_layers_quarantined", Help: "Layers that are not served because their bytes are not those of their digests, until somebody pushes them again."}),
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_uploads_open", Help: "Uploads of layers that have begun and not ended; they go when nobody has touched them for a day."}),
 		prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_gc_freed_bytes_total", Help: "Bytes that this node has deleted because no repository held them."}),
 	}
-	r.MustRegister(m.Reclaimable, m.Waiting, m.Oldest, m.Uploads, m.Freed)
+	r.MustRegister(m.Reclaimable, m.Waiting, m.Oldest, m.Undeleted, m.Suspects, m.Uploads, m.Freed)
 	return m
 }
 
@@ -79,5 +83,7 @@ func (m *Metrics) look(ctx context.Context, g *registry.Registry) {
 	m.Reclaimable.Set(float64(s.Reclaimable))
 	m.Waiting.Set(float64(s.Waiting))
 	m.Oldest.Set(s.Overdue.Seconds())
+	m.Undeleted.Set(s.Undeleted.Seconds())
+	m.Suspects.Set(float64(s.Suspects))
 	m.Uploads.Set(float64(s.Uploads))
 }

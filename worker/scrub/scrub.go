@@ -41,9 +41,13 @@ func Run(ctx context.Context, g *registry.Registry, m *Metrics, bytesPerSecond i
 	node := uuid.NewString()
 	// A read of 512 KiB is the largest; at a low rate the waits are as long as they have to be.
 	limit := rate.NewLimiter(rate.Limit(bytesPerSecond), max(int(min(bytesPerSecond, 1<<30)), 512<<10))
+	slowly := func(ctx context.Context, bytes int) error {
+		worker.Alive(ctx) // a hundred layers may take hours
+		return limit.WaitN(ctx, bytes)
+	}
 	worker.Every(ctx, every, func(ctx context.Context) {
 		for more := true; more && ctx.Err() == nil; {
-			s, err := g.Scrub(ctx, node, limit.WaitN)
+			s, err := g.Scrub(ctx, node, slowly)
 			worker.Alive(ctx)
 			m.Bytes.Add(float64(s.Bytes))
 			m.Suspects.Add(float64(s.Suspects))
