@@ -211,17 +211,22 @@ func TestCheckOfABusyRegistryIsClean(t *testing.T) {
 func TestCheckBesidePushes(t *testing.T) {
 	each(t, func(w *world) {
 		var all sync.WaitGroup
+		var push sync.RWMutex // no time passes in the middle of a push: many turns of the other pusher are longer than a lease
 		ctx, stop := context.WithCancel(t.Context())
 		for n := range 2 {
 			r := w.repo(fmt.Sprintf("app-%d", n))
 			all.Go(func() {
 				for i := 0; ctx.Err() == nil; i++ {
+					push.RLock()
 					d := w.of(r, fmt.Sprint("t", i%3), random(large))
 					w.image(r, "index", w.index(r, d))
+					push.RUnlock()
 					if _, _, err := w.again(r.Name).DeleteImages(w.Context(), []registry.Reference{{Tag: fmt.Sprint("t", (i+1)%3)}}); err != nil {
 						t.Error(err)
 					}
+					push.Lock()
 					w.clock.advance(5 * time.Hour)
+					push.Unlock()
 					w.collect(w)
 				}
 			})
