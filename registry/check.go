@@ -29,7 +29,7 @@ func Check(ctx context.Context, db *sql.DB, blobs, archive blob.Store, run *chec
 	if err := event.CheckSchema(ctx, db); err != nil {
 		return err
 	}
-	c := &checker{objects{db, blobs, archive}, run}
+	c := &checker{objects: objects{db, blobs, archive}, run: run}
 	if run.Store {
 		if err := c.claim(ctx, true); err != nil {
 			return err
@@ -52,6 +52,8 @@ func Check(ctx context.Context, db *sql.DB, blobs, archive blob.Store, run *chec
 type checker struct {
 	objects
 	run *check.Run
+	// unread is how many of the last blobs could not be read, without another between.
+	unread int
 }
 
 // checked is a repository that is looked at.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +21,7 @@ const (
 	// examineAtOnce is how many objects are opened at the same time: on S3, each waits for an answer.
 	examineAtOnce = 8
 	// leakAge is how old an object is before it can be a leak: younger ones are on their way into a row (I5).
-	leakAge = 24 * time.Hour
+	leakAge = uploadLifetime
 )
 
 // layers is of I4: what a repository holds is a blob, of the size that the repository says.
@@ -58,7 +59,7 @@ func (c *checker) unused(ctx context.Context, r *checked) error {
 		return err
 	}
 	return c.db.Write(ctx, func(tx *sql.Tx) error { // the collection looks again
-		_, err := tx.Exec(`UPDATE layer AS x SET lease_until = $1 WHERE x.repository_id = $2 AND x.`+unused, sql.Micros(c.db.Now().Add(leakAge)), r.id)
+		_, err := tx.Exec(`UPDATE layer AS x SET lease_until = $1 WHERE x.repository_id = $2 AND x.`+unused, sql.Micros(c.db.Now().Add(GarbageTimes{}.orDefault().Lease)), r.id)
 		return err
 	})
 }
@@ -114,6 +115,7 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 	type answer struct {
 		problem    string
 		deep, gone bool
+		unread     error
 	}
 	answers := make([]answer, len(some))
 	all, within := errgroup.WithContext(ctx)
@@ -123,15 +125,35 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 			answers[i].deep = c.run.Deep && (b.id > c.run.From.After || b.suspect || slices.Contains(c.run.From.Wrong, b.id))
 			answers[i].problem, answers[i].gone, err = c.examine(within, b, answers[i].deep, func(r io.Reader) io.Reader { return r })
 			if err != nil {
-				return fmt.Errorf("blob %s: %w", b.digest, err)
+				err = fmt.Errorf("blob %s: %w", b.digest, err)
 			}
-			return nil
+			if errors.Is(err, errUnreadable) {
+				answers[i].unread, err = err, nil
+			}
+			return err
 		})
 	}
-	if err := all.Wait(); err != nil {
+	if err := errors.Join(all.Wait(), ctx.Err()); err != nil {
 		return err
 	}
 	for i := range some {
+		switch unread := answers[i].unread; {
+		case unread == nil:
+			if some[i].key != "" { // what stands in its row says nothing of the store
+				c.unread = 0
+			}
+		case c.unread == unreadableMost-1:
+			return unread // it is the store
+		default:
+			c.unread++
+			f, err := c.holderOf(ctx, &some[i])
+			if err != nil {
+				return err
+			}
+			f.Invariant, f.Object, f.Detail, f.Repair = "I4", "layer "+string(some[i].digest), errors.Unwrap(unread).Error(), "see what is wrong with its object "+string(some[i].key)
+			c.run.Report(f)
+			answers[i].gone = true // so that it is not judged
+		}
 		if !answers[i].gone {
 			if err := c.judge(ctx, &some[i], answers[i].problem); err != nil {
 				return err
@@ -144,7 +166,7 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 		case b.id > c.run.From.After:
 			done.add(b.size)
 			at.After = b.id
-			if answers[i].problem != "" && !answers[i].gone {
+			if answers[i].unread != nil || answers[i].problem != "" && !answers[i].gone {
 				at.Wrong = append(at.Wrong, b.id)
 			}
 		}

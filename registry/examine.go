@@ -31,6 +31,12 @@ type storedBlob struct {
 	bytes   int64
 }
 
+// errUnreadable says that a store did not give a blob's bytes, so that nothing is known of them.
+var errUnreadable = errors.New("cannot be read")
+
+// unreadableMost is how many blobs in a row that cannot be read are taken for a store that is away, and not for what is wrong with these.
+const unreadableMost = 5
+
 const selectBlob = `SELECT b.id, b.digest, b.size, b.key, b.archived, b.suspect, COALESCE(length(b.content), -1) FROM blob b`
 
 func (b *storedBlob) scan(row sql.Scanner) error {
@@ -44,7 +50,7 @@ func (o *objects) stores() []blob.Store {
 	return []blob.Store{o.blobs, o.archive}
 }
 
-// examine says what is wrong with the bytes of a blob; "" is nothing. deep reads them all, through a reader that may be slower than the store. Whoever moves, replaces or
+// examine says what is wrong with the bytes of a blob; "" is nothing. The error is errUnreadable if the store does not give them. deep reads them all, through a reader that may be slower than the store. Whoever moves, replaces or
 // collects the blob meanwhile does no harm: what is said is true of the row as it is when examine answers, and b is that row; gone says that there is none any more.
 func (o *objects) examine(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (problem string, gone bool, err error) {
 	for seen := ""; ; {
@@ -136,9 +142,9 @@ func damaged(err error) (problem string, _ error) {
 		return "cannot be read: the disk reports an error", nil
 	}
 	if f := fault.As(err); f != nil && f.Err != nil {
-		return "", f.Err
+		err = f.Err
 	}
-	return "", err
+	return "", fmt.Errorf("%w: %w", errUnreadable, err)
 }
 
 // quarantine keeps a blob from being served (F07), unless its row names other bytes by now. It answers whether it did, and was not before.

@@ -37,3 +37,6 @@ func DefaultLimits() Limits { return Limits{}.orDefault() }
 
 // WritePulls writes the times of pulls, without waiting for the second to be over.
 func (g *Registry) WritePulls() { g.pulls.flush() }
+
+// SetWall sets what other processes read on the clock.
+func (g *Registry) SetWall(wall func() time.Time) { g.wall = wall }

@@ -221,11 +221,13 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	g.dead.Lock()
 	defer g.dead.Unlock()
 	var list []dead
-	before := g.now().Add(-g.times.Linger)
-	// The hold is looked at with the objects: those that were dead before it began are none that its holder needs.
-	err := g.db.Rows(ctx, `SELECT key, archive, size, since FROM dead_object WHERE since <= $1 AND (since, key) > ($4, $5) AND `+reachable(6)+` AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2)
-		ORDER BY since, key LIMIT $3`,
-		sql.Args(sql.Micros(before), sql.Micros(g.now()), atOnce, g.dead.since, g.dead.key, g.archive != nil), func(row sql.Scanner) error {
+	now := g.now()
+	before := now.Add(-g.times.Linger)
+	// The hold is looked at with the objects: those that were dead before it began are none that its holder needs. It was made by another process: by what that one reads
+	// it is judged, and by the steady clock too, so that a clock which is set ahead for a moment ends no hold; but not by one that was far behind when this process began.
+	err := g.db.Rows(ctx, `SELECT key, archive, size, since FROM dead_object WHERE since <= $1 AND (since, key) > ($4, $5) AND `+reachable(6)+`
+		AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2 OR held_until > $7 AND held_until <= $8) ORDER BY since, key LIMIT $3`,
+		sql.Args(sql.Micros(before), sql.Micros(g.wall()), atOnce, g.dead.since, g.dead.key, g.archive != nil, sql.Micros(now), sql.Micros(now.Add(24*time.Hour))), func(row sql.Scanner) error {
 			var d dead
 			err := row.Scan(&d.key, &d.archive, &d.size, &d.since)
 			list = append(list, d)

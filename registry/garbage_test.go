@@ -527,3 +527,41 @@ func TestObjectsAreHeld(t *testing.T) {
 		}
 	})
 }
+
+// F23, F28: the hold of a backup is that of another process, which read the clock at another time. Whether the server began with a clock that was ahead or far behind, no
+// object is deleted while the hold lasts, and objects go when it is over.
+func TestObjectsAreHeldWhateverTheClockWas(t *testing.T) {
+	for _, off := range []time.Duration{time.Hour, -40 * 365 * day} {
+		folder := t.TempDir()
+		w := newWorld(t, sqltest.SQLite(t), folder, registry.Options{})
+		var wall clock
+		n := w.node
+		var err error
+		n.Registry, err = registry.Open(w.Context(), w.db, w.blobs, w.dir, w.log, registry.Options{Now: func() time.Time { return w.clock.Now().Add(off) }})
+		w.ok(err)
+		defer n.Close()
+		n.SetWall(wall.Now)
+		w.repo("held")
+		r, err := n.Open(w.root(vendor), ref("held"), "ecr:PutImage", "ecr:BatchDeleteImage")
+		w.ok(err)
+		_, _, err = r.DeleteImages(w.Context(), []registry.Reference{{Digest: w.of(r, "a", random(large))}})
+		w.ok(err)
+		steps := func() {
+			for _, d := range []time.Duration{25 * time.Hour, 2 * time.Hour, 2 * time.Hour, 2 * time.Hour, 3 * time.Hour} {
+				w.clock.advance(d)
+				n.collect(w)
+			}
+		}
+		wall.now = time.Now()
+		w.ok(registry.HoldObjects(w.Context(), w.db, 15*time.Minute))
+		steps()
+		if stored, _ := objects(t, folder); stored != 1 {
+			t.Errorf("with a clock that was off by %v, %d objects are left while they are held", off, stored)
+		}
+		wall.advance(16 * time.Minute)
+		steps()
+		if stored, _ := objects(t, folder); stored != 0 {
+			t.Errorf("with a clock that was off by %v, %d objects are left when the hold is over", off, stored)
+		}
+	}
+}

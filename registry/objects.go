@@ -51,9 +51,18 @@ func CountObjects(ctx context.Context, db *sql.DB) (objects, bytes int64, err er
 // needs longer calls it again in time (F28).
 func HoldObjects(ctx context.Context, db *sql.DB, during time.Duration) error {
 	return db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`UPDATE collection SET held_until = $1 WHERE held_until < $1`, sql.Micros(db.Now().Add(during)))
+		_, err := tx.Exec(`UPDATE collection SET held_until = $1 WHERE held_until < $1`, sql.Micros(wall(db).Add(during)))
 		return err
 	})
+}
+
+// wall is the time that other processes at the database read too, at this moment: on SQLite the clock of the machine as it is set now, on PostgreSQL its own. Two processes
+// that share a SQLite file began at different times, and so may differ in db.Now by all that the clock was wrong by when one of them began.
+func wall(db *sql.DB) time.Time {
+	if db.Shared() {
+		return db.Now()
+	}
+	return time.Now()
 }
 
 // LeftBehind are the tables whose rows mean nothing beside another store: an upload that was begun goes on only with the bytes that its store has of it. Its client

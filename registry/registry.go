@@ -42,6 +42,7 @@ type Registry struct {
 	who     *iam.Directory
 	log     *audit.Log
 	now     func() time.Time // the clock of all nodes
+	wall    func() time.Time // what other processes at the database read at this moment
 	// events is where every change of images is told, in its own transaction.
 	events *event.Outbox
 
@@ -166,14 +167,15 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 			return nil, errors.New("layers of archived images are in another store, which has to be named with --archive-blobs")
 		}
 	}
+	read := o.Now
 	if o.Now == nil {
-		o.Now = db.Now
+		o.Now, read = db.Now, func() time.Time { return wall(db) }
 	}
 	if o.ContentBytes == 0 {
 		o.ContentBytes = 32 << 20
 	}
 	g := &Registry{
-		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, times: o.Garbage.orDefault(), who: who, log: log, now: o.Now, events: events,
+		db: db, blobs: blobs, archive: o.Archive, keep: o.KeepRemoved, times: o.Garbage.orDefault(), who: who, log: log, now: o.Now, wall: read, events: events,
 		repositories: otter.Must(&otter.Options[Ref, cachedRepository]{
 			MaximumWeight: 16 << 20,
 			Weigher:       func(_ Ref, c cachedRepository) uint32 { return uint32(1000 + 8*len(c.repo.policy)) }, // the policy is there as text and as tables

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -29,41 +31,66 @@ type Scrubbed struct {
 
 // Scrub reads some of the stored blobs again, those after the last that any node has read, and quarantines those whose bytes are wrong (F07). node is the name by which
 // this node has the scrub for itself; while another has it, or until the next pass is due, there is nothing to do. It waits before each read of some bytes, for as long as
-// wait says. Where it is stands in the database: a node that starts again, or another, goes on there.
+// wait says. Where it is stands in the database: a node that starts again, or another, goes on there; one that has lost the scrub to another has nothing more to do.
+//
+// What cannot be read is an error at the end and stops nobody from reading what comes after it; the next pass tries again. Only several in a row end the call at once: then
+// it is the store.
 func (g *Registry) Scrub(ctx context.Context, node string, wait func(ctx context.Context, bytes int) error) (s Scrubbed, err error) {
 	p, err := g.takeScrub(ctx, node)
 	if p == nil || err != nil {
 		return s, err
 	}
+	if err = g.scrub(ctx, p, &s, wait); errors.Is(err, errScrubTaken) {
+		slog.InfoContext(ctx, "another node goes on with the scrub")
+		err = nil
+	}
+	return s, err
+}
+
+// errScrubTaken says that another node has the scrub.
+var errScrubTaken = errors.New("another node has the scrub")
+
+func (g *Registry) scrub(ctx context.Context, p *scrubPass, s *Scrubbed, wait func(ctx context.Context, bytes int) error) error {
 	o := objects{g.db, g.blobs, g.archive}
 	var page []storedBlob
-	err = g.db.Rows(ctx, selectBlob+` WHERE b.id > $1 ORDER BY b.id LIMIT $2`, sql.Args(p.after, scrubPage), func(row sql.Scanner) error {
+	err := g.db.Rows(ctx, selectBlob+` WHERE b.id > $1 ORDER BY b.id LIMIT $2`, sql.Args(p.after, scrubPage), func(row sql.Scanner) error {
 		var b storedBlob
 		err := b.scan(row)
 		page = append(page, b)
 		return err
 	})
 	if err != nil {
-		return s, err
+		return err
 	}
+	var unread error // of the blobs that could not be read
+	inRow := 0       // of them, the last ones without another between
 	for i := range page {
 		b := &page[i]
-		slowly := func(r io.Reader) io.Reader { return &scrubbing{r, ctx, p, &s, wait} }
+		var ended error // by who waits or has the scrub, and not by the store
+		slowly := func(r io.Reader) io.Reader { return &scrubbing{r, ctx, p, s, wait, &ended} }
 		problem, gone, err := o.examine(ctx, b, true, slowly)
-		if err != nil {
-			return s, err
+		switch {
+		case err == nil:
+			if b.key != "" { // what stands in its row says nothing of the store
+				inRow = 0
+			}
+		case ended != nil || ctx.Err() != nil || !errors.Is(err, errUnreadable):
+			return errors.Join(unread, err)
+		default:
+			unread = errors.Join(unread, fmt.Errorf("blob %s, key %s: %w", b.digest, b.key, err))
+			inRow++
 		}
 		if problem != "" && !gone && !b.suspect {
 			slog.ErrorContext(ctx, "a stored layer is damaged; it is not served until an image that has it is pushed again", "digest", b.digest, "key", b.key, "problem", problem)
 			if _, err := o.quarantine(ctx, b, true); err != nil {
-				return s, err
+				return errors.Join(unread, err)
 			}
 			s.Suspects++
 			p.suspects++
 		}
 		p.after, p.bytes = b.id, p.bytes+b.size
-		if err := p.sign(ctx, false); err != nil {
-			return s, err
+		if err := p.sign(ctx, inRow == unreadableMost); err != nil || inRow == unreadableMost {
+			return errors.Join(unread, err)
 		}
 	}
 	p.done = len(page) < scrubPage
@@ -72,7 +99,7 @@ func (g *Registry) Scrub(ctx context.Context, node string, wait func(ctx context
 	if !p.done && p.total > 0 {
 		s.Position = min(1, float64(p.bytes)/float64(p.total))
 	}
-	return s, p.sign(ctx, true)
+	return errors.Join(unread, p.sign(ctx, true))
 }
 
 // scrubPass is the row of a pass that this node is at.
@@ -121,7 +148,7 @@ func (g *Registry) takeScrub(ctx context.Context, node string) (p *scrubPass, er
 	return p, err
 }
 
-// sign writes down how far the pass has come, now or when it is time. The error is errOvertaken when another node has the scrub.
+// sign writes down how far the pass has come, now or when it is time. The error is errScrubTaken when another node has the scrub.
 func (p *scrubPass) sign(ctx context.Context, now bool) error {
 	at := p.g.now()
 	if !now && at.Sub(p.signed) < scrubSign {
@@ -136,7 +163,7 @@ func (p *scrubPass) sign(ctx context.Context, now bool) error {
 		n, err := tx.Exec(`UPDATE scrub SET after_blob = $1, pass_bytes = $2, suspects = $3, done = $4, lease_until = $5 WHERE holder = $6`,
 			p.after, p.bytes, p.suspects, p.done, sql.Micros(until), p.node)
 		if err == nil && n == 0 {
-			err = errOvertaken
+			err = errScrubTaken
 		}
 		return err
 	})
@@ -149,16 +176,20 @@ type scrubbing struct {
 	pass *scrubPass
 	s    *Scrubbed
 	wait func(ctx context.Context, bytes int) error
+	// ended is the error of wait or of the pass, which is no one of the blob.
+	ended *error
 }
 
 // Read is io.Reader's. It gives a sign of life while a large blob is read.
 func (r *scrubbing) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	r.s.Bytes += int64(n)
-	if failed := r.wait(r.ctx, n); failed != nil {
-		return n, failed
+	failed := r.wait(r.ctx, n)
+	if failed == nil {
+		failed = r.pass.sign(r.ctx, false)
 	}
-	if failed := r.pass.sign(r.ctx, false); failed != nil {
+	if failed != nil {
+		*r.ended = failed
 		return n, failed
 	}
 	return n, err
