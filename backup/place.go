@@ -94,20 +94,26 @@ func (p *Place) setNote(ctx context.Context, name string, text []byte) error {
 
 // Manifest reads what the backup at the place holds. The error is ErrNone, or ErrUnfinished, or says that the database is not the one that was backed up.
 func (p *Place) Manifest(ctx context.Context) (*Manifest, error) {
-	m, err := p.manifest(ctx, manifestName)
+	m, _, err := p.find(ctx)
+	return m, err
+}
+
+// find is Manifest, and says which note it is in.
+func (p *Place) find(ctx context.Context) (m *Manifest, name string, err error) {
+	m, err = p.manifest(ctx, manifestName)
 	if errors.Is(err, blob.ErrMissing) || errors.Is(err, errOther) {
 		next, nextErr := p.manifest(ctx, nextName)
 		if nextErr == nil {
-			return next, nil
+			return next, nextName, nil
 		}
 	}
 	if !errors.Is(err, blob.ErrMissing) {
-		return m, err
+		return m, manifestName, err
 	}
 	if _, err := p.note(ctx, begunName); err == nil {
-		return nil, ErrUnfinished
+		return nil, "", ErrUnfinished
 	}
-	return nil, ErrNone
+	return nil, "", ErrNone
 }
 
 // errOther says that the database of a folder is not that of the manifest.
@@ -140,7 +146,7 @@ func (p *Place) manifest(ctx context.Context, name string) (*Manifest, error) {
 
 // begin refuses a place that is something else than a backup of the same installation, and marks it.
 func (p *Place) begin(ctx context.Context, m *Manifest) error {
-	old, err := p.Manifest(ctx)
+	old, name, err := p.find(ctx)
 	switch {
 	case errors.Is(err, ErrNone) || errors.Is(err, ErrUnfinished):
 		if p.folder != "" {
@@ -153,6 +159,12 @@ func (p *Place) begin(ctx context.Context, m *Manifest) error {
 		return err
 	case old.Installation != m.Installation:
 		return fmt.Errorf("%w: there is a backup of another installation, of %s", ErrTaken, old.Ended.Format(time.RFC3339))
+	case name == nextName: // the backup before did not get to this, and the next manifest of this one would be written over the only one that fits
+		text, err := p.note(ctx, nextName)
+		if err != nil {
+			return err
+		}
+		return p.setNote(ctx, manifestName, text)
 	}
 	return nil
 }
