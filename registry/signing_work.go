@@ -35,6 +35,9 @@ type SigningTask struct {
 	// Key is the profile's, PKCS #8; Chain are its certificates, PEM, its own first. They are empty when there is no such profile any more.
 	Key   []byte
 	Chain string
+	// Unusable says why the profile that is there cannot sign: what is stored of it is damaged, or of a berth that is not known here. The image cannot be signed then, and
+	// others can.
+	Unusable error
 	// Time is when it is signed.
 	Time time.Time
 
@@ -91,7 +94,8 @@ func (g *Registry) equip(tx *sql.Tx, t *SigningTask, id int64) error {
 	t.repo = &Repo{Repository: repo, g: g, call: call}
 	profile, name, err := parseProfile(t.profile)
 	if err != nil {
-		return err
+		t.Unusable = err
+		return nil
 	}
 	var sealed []byte
 	err = tx.Row(`SELECT sealed_key, chain FROM signing_profile WHERE account = $1 AND region = $2 AND name = $3`, sql.Args(profile.Account, profile.Region, name), &sealed, &t.Chain)
@@ -101,8 +105,10 @@ func (g *Registry) equip(tx *sql.Tx, t *SigningTask, id int64) error {
 	if err != nil {
 		return err
 	}
-	t.Key, err = g.who.Disclose(sealed, t.profile)
-	return err
+	if t.Key, err = g.who.Disclose(sealed, t.profile); err != nil {
+		t.Unusable = fmt.Errorf("the key of %s: %w", t.profile, err)
+	}
+	return nil
 }
 
 // Attach pushes a signature as what refers to the image, in the form of the Notary Project: an image whose config has their artifact type and whose one layer

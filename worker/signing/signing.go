@@ -56,6 +56,9 @@ func Sign(ctx context.Context, g *registry.Registry) error {
 
 // sign makes one signature.
 func sign(ctx context.Context, t *registry.SigningTask) error {
+	if t.Unusable != nil {
+		return errors.Join(t.Unusable, t.Fail(ctx, "ProfileUnusable", "The key of the signing profile cannot be read: make another profile; the log of the server says why"))
+	}
 	if t.Chain == "" {
 		return t.Fail(ctx, "ProfileNotFound", "The signing profile does not exist any more")
 	}

@@ -2,7 +2,9 @@ package signing_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -244,6 +246,26 @@ func TestSignaturesThatFail(t *testing.T) {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
 	if got := s.status(t, "app", s.push(t, s.login, "app", "2").Digest()); got != "gone FAILED ProfileNotFound" {
+		t.Error(got)
+	}
+}
+
+// A profile whose key cannot be read keeps nobody from being signed with another: the status says why there is no signature, and the queue goes on.
+func TestUnusableProfile(t *testing.T) {
+	s := start(t)
+	release, _ := s.profile(t, "release")
+	broken, _ := s.profile(t, "broken")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Config.Data, "berth.db")+"?_pragma=busy_timeout(10000)")
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), `UPDATE signing_profile SET sealed_key = x'00' WHERE name = 'broken'`)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.rules(t, types.SigningRule{SigningProfileArn: &broken}, types.SigningRule{SigningProfileArn: &release})
+	image := s.push(t, s.login, "app", "1")
+	if got := s.status(t, "app", image.Digest()); got != "broken FAILED ProfileUnusable, release COMPLETE" {
 		t.Error(got)
 	}
 }
