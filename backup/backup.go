@@ -101,30 +101,13 @@ func hold(ctx context.Context, db *sql.DB) (_ context.Context, stop func(), err 
 	if err := registry.HoldObjects(ctx, db, holdTime); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		held := time.Now()
-		tick := time.NewTicker(holdAgain)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			now := time.Now()
-			err := registry.HoldObjects(ctx, db, holdTime)
-			if err == nil {
-				held = now
-			} else if time.Since(held) > holdTime-holdAgain {
-				cancel(fmt.Errorf("the database could not be told for %s to keep what is being copied: %w", time.Since(held).Round(time.Second), err))
-				return
-			}
+	ctx, stop = keepUp(ctx, holdTime, func(ctx context.Context) error {
+		if err := registry.HoldObjects(ctx, db, holdTime); err != nil {
+			return fmt.Errorf("the database could not be told to keep what is being copied: %w", err)
 		}
-	}()
-	return ctx, func() { cancel(nil); <-done }, nil
+		return nil
+	})
+	return ctx, stop, nil
 }
 
 // holdVersion is the version of the registry's tables from which objects can be held.
@@ -150,6 +133,11 @@ func Backup(ctx context.Context, from *Source, to *Place, o Options) (*Manifest,
 	if m.Installation, err = from.identity(ctx, o.Parts); err != nil {
 		return nil, err
 	}
+	ctx, end, err := to.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	if err := to.begin(ctx, m); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 type Place struct {
 	store  blob.Store
 	folder string // empty: a bucket
+	run    string // of the backup that is being made in the bucket: see alone
 }
 
 // Open finds a place in a folder, which is made if it is not there. Only its owner can read it: it holds the keys of every account.
@@ -287,6 +288,9 @@ func (p *Place) commit(ctx context.Context, m *Manifest, s *staged, c *copier) (
 		return err
 	}
 	if p.folder == "" {
+		if err := p.first(ctx); err != nil {
+			return err
+		}
 		return p.setNote(ctx, manifestName, text)
 	}
 	if err := syncFile(s.path); err != nil {
