@@ -25,10 +25,9 @@ type S3 struct {
 	sse     types.ServerSideEncryption
 	kmsKey  *string
 
-	holds holds
-	slots chan struct{} // a token for each part buffer in use
-	parts sync.Pool     // of *[partSize]byte
-	small sync.Pool     // of *[TailMax + 1]byte
+	holds   holds
+	buffers *buffers
+	small   sync.Pool // of *[TailMax + 1]byte
 }
 
 // objectKey is the name in the bucket of the object that has id as its Key.

@@ -67,8 +67,7 @@ func OpenS3(ctx context.Context, rawURL string) (*S3, error) {
 			c.DisableLogOutputChecksumValidationSkipped = true
 		})
 	}
-	s := &S3{client: at(o.endpoint), bucket: o.bucket, prefix: o.prefix, sse: o.sse, kmsKey: o.kmsKey, slots: make(chan struct{}, partBuffers)}
-	s.parts.New = func() any { return new([partSize]byte) }
+	s := &S3{client: at(o.endpoint), bucket: o.bucket, prefix: o.prefix, sse: o.sse, kmsKey: o.kmsKey, buffers: newBuffers(uploadBuffers())}
 	s.small.New = func() any { return new([TailMax + 1]byte) }
 	switch {
 	case o.redirectEndpoint != nil:

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/storage/turn"
 )
 
 const (
@@ -27,11 +28,6 @@ const (
 	// partsMax is how many parts an object may have. Clients that send 5 MiB at a time would come to its end before the largest layer that ECR takes
 	// (52,000 MiB), so from half of it on only whole parts are sent.
 	partsMax = 10_000
-	// partBuffers bounds the memory of all uploads together, in parts: 128 MiB. An Append needs one; a second, if there is one, is filled while the first
-	// is on its way.
-	partBuffers = 16
-	// bufferWait is how long an Append waits for its buffer.
-	bufferWait = 30 * time.Second
 	// callTime bounds one request to the server, with its retries. Requests of Append and Commit are not cancelled with the client's connection: what
 	// came is kept, for the client to go on from.
 	callTime = 2 * time.Minute
@@ -71,7 +67,7 @@ func (u *Upload) multipart() (multipart, error) {
 // stored.
 func (s *S3) Hold(context.Context, string) (release func(), err error) { return func() {}, nil }
 
-// Append is Store's. It holds at most two parts in memory.
+// Append is Store's. It holds at most two parts in memory: one, and a second, if there is one to spare, that is filled while the first is on its way.
 func (s *S3) Append(ctx context.Context, u *Upload, r io.Reader) error {
 	release, err := s.begin(u)
 	if err != nil {
@@ -97,8 +93,8 @@ func (s *S3) Append(ctx context.Context, u *Upload, r io.Reader) error {
 	if readErr != nil && len(u.Tail)+n <= TailMax {
 		tail = append(append(tail, u.Tail...), first[:n]...)
 	} else {
-		send := &sender{store: s, ctx: context.WithoutCancel(ctx), id: u.ID, multipart: sent}
-		if err := send.begin(ctx); err != nil {
+		send := &sender{store: s, ctx: context.WithoutCancel(ctx), account: turn.Of(ctx).Account(), id: u.ID, multipart: sent}
+		if send.buffer, err = s.buffers.take(ctx, send.account); err != nil {
 			return err
 		}
 		defer send.end()
@@ -139,6 +135,7 @@ func (s *S3) Append(ctx context.Context, u *Upload, r io.Reader) error {
 type sender struct {
 	store     *S3
 	ctx       context.Context // not the client's
+	account   string          // whose the buffers are
 	id        string
 	multipart multipart
 	begun     bool // the multipart upload was begun here, and is nobody's if this Append fails
@@ -152,21 +149,6 @@ type sender struct {
 type sentPart struct {
 	part part
 	err  error
-}
-
-// begin takes the buffer.
-func (w *sender) begin(ctx context.Context) error {
-	timer := time.NewTimer(bufferWait)
-	defer timer.Stop()
-	select {
-	case w.store.slots <- struct{}{}:
-		w.buffer = w.store.parts.Get().(*[partSize]byte)
-		return nil
-	case <-ctx.Done():
-		return bodyError(ctx.Err())
-	case <-timer.C:
-		return fault.New(fault.Unavailable, "the registry is receiving as many uploads as it has memory for; try again")
-	}
 }
 
 // end gives the buffers back, and the multipart upload if it is nobody's.
@@ -183,8 +165,7 @@ func (w *sender) end() {
 
 func (w *sender) giveBack(buffer *[partSize]byte) {
 	if buffer != nil {
-		w.store.parts.Put(buffer)
-		<-w.store.slots
+		w.store.buffers.give(w.account, buffer)
 	}
 }
 
@@ -212,19 +193,18 @@ func (w *sender) advance(n int) error {
 		return err
 	}
 	w.filled = 0
-	select {
-	case w.store.slots <- struct{}{}:
-	default: // memory is short: wait for this part
+	other := w.store.buffers.try(w.account)
+	if other == nil { // memory is short: wait for this part
 		sent := w.send(w.buffer[:])
 		w.multipart.Parts = append(w.multipart.Parts, sent.part)
 		return sent.err
 	}
 	if err := w.ensure(); err != nil {
-		<-w.store.slots
+		w.giveBack(other)
 		return err
 	}
 	full := w.buffer
-	w.buffer = w.store.parts.Get().(*[partSize]byte)
+	w.buffer = other
 	result := make(chan sentPart, 1)
 	w.onTheWay = result
 	go func() {
