@@ -42,7 +42,9 @@ func Watch(turns ...*Turns) (stop func(), err error) {
 		for ended := false; !ended; {
 			var b [1]byte
 			_, err := in.Read(b[:])
-			ended = err != nil
+			if ended = err != nil; ended {
+				l.ended.Store(true) // else all turns would wait for a look that nobody takes
+			}
 			l.last.Store(int64(time.Since(l.begin)))
 			l.asked.Store(0)
 			for _, of := range turns {
