@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/storage/blob"
@@ -63,10 +64,42 @@ func (o *objects) belongs(ctx context.Context, away bool) (marked bool, err erro
 		found = true
 		return content.Close()
 	})
-	if err == nil && some && !found {
-		err = fmt.Errorf("%s has none of the layers that the database names: mount it, or name it with %s; if they are lost, `berth fsck --repair store` has this one used in its place", name, option)
+	switch {
+	case err != nil || found:
+		return false, err
+	case some:
+		return false, fmt.Errorf("%s has none of the layers that the database names: mount it, or name it with %s; if they are lost, `berth fsck --repair store` has this one used in its place", name, option)
+	}
+	// A database that has nothing in the store yet: what is there already may be an older berth's, of another database.
+	strange, err := o.strange(ctx, away)
+	if err == nil && strange {
+		err = fmt.Errorf("%s has layers that the database does not know: name an empty one with %s; if they are of no use, `berth fsck --repair store` has it used as it is", name, option)
 	}
 	return false, err
+}
+
+// strange reports whether a store holds objects, and the first of them are not of the database.
+func (o *objects) strange(ctx context.Context, away bool) (bool, error) {
+	enough := errors.New("enough")
+	var keys []blob.Key
+	err := o.store(away).Walk(ctx, func(key blob.Key, _ int64, _ time.Time) error {
+		if keys = append(keys, key); len(keys) == markedBySome {
+			return enough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, enough) {
+		return false, err
+	}
+	for _, key := range keys {
+		var known bool
+		err := o.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE key = $1) OR EXISTS (SELECT 1 FROM dead_object WHERE key = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1)
+			OR EXISTS (SELECT 1 FROM upload WHERE id = $1)`, sql.Args(key), &known)
+		if err != nil || known {
+			return false, err
+		}
+	}
+	return len(keys) > 0, nil
 }
 
 // lost reports whether an object that a store says it does not have is lost: nil if it is, and Unavailable while the store itself is not there.

@@ -12,6 +12,7 @@ import (
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/check"
+	"github.com/berth-registry/berth/storage/sql/sqltest"
 )
 
 // I1, I4, F08: a disk with layers that is away under a running server is no reason to believe that they are lost. The mount point looks like an empty store: a push of a layer that
@@ -67,6 +68,20 @@ func TestStoreOfAnotherInstallation(t *testing.T) {
 		}
 		if err := registry.Check(w.Context(), w.db, store, nil, &check.Run{Leaks: true, Report: func(check.Finding) {}}); err == nil {
 			t.Error("fsck looks for leaks in it")
+		}
+
+		w.ok(store.SetNote(w.Context(), "installation", nil)) // a berth that left no mark
+		fresh := newWorld(t, sqltest.SQLite(t), t.TempDir(), registry.Options{})
+		if _, err := registry.Open(t.Context(), fresh.db, w.blobs, fresh.dir, fresh.log, registry.Options{}); err == nil || !strings.Contains(err.Error(), "belongs to another") {
+			t.Errorf("a new server starts with a store that is marked: %v", err)
+		}
+		w.ok(w.blobs.SetNote(w.Context(), "installation", nil))
+		if _, err := registry.Open(t.Context(), fresh.db, w.blobs, fresh.dir, fresh.log, registry.Options{}); err == nil || !strings.Contains(err.Error(), "does not know") {
+			t.Errorf("a new server starts with a store that is not: %v", err)
+		}
+		w.open(w.blobsURL, registry.Options{}) // its own does, and marks it
+		if mark, err := w.blobs.Note(w.Context(), "installation"); err != nil || len(mark) == 0 {
+			t.Errorf("the mark: %q, %v", mark, err)
 		}
 
 		var found []string
