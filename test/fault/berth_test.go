@@ -279,7 +279,7 @@ func TestMain(m *testing.M) {
 
 // kill ends the program as a power cut does.
 func (b *berth) kill() {
-	if b.process == nil || b.process.ProcessState != nil {
+	if b.process == nil || b.process.Process == nil || b.process.ProcessState != nil { // it was never started, or has ended
 		return
 	}
 	_ = b.process.Process.Kill()
