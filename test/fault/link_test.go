@@ -61,8 +61,23 @@ func TestAmbiguousCommits(t *testing.T) {
 		}
 		i := newImage(random, strings.ReplaceAll(name, " ", "-"), nil, 300, 70_000)
 		for _, blob := range i.blobs {
+			method, path, body := "POST", node.path("/blobs/uploads/?digest=%s", digest(blob)), blob
+			if len(blob) > 64<<10 { // in one request it would be two commits, since a row knows its object before there is one
+				status, got, head := node.answer(t, "POST", node.path("/blobs/uploads/"), nil)
+				if status == http.StatusAccepted {
+					status, got, head = node.answer(t, "PATCH", head.Get("Location"), blob, "Content-Type", "application/octet-stream")
+				}
+				if status != http.StatusAccepted {
+					t.Fatalf("an upload: %d %s", status, got)
+				}
+				sign := "?"
+				if strings.Contains(head.Get("Location"), "?") {
+					sign = "&"
+				}
+				method, path, body = "PUT", head.Get("Location")+sign+"digest="+digest(blob), nil
+			}
 			ruin()
-			status, got, head := node.answer(t, "POST", node.path("/blobs/uploads/?digest=%s", digest(blob)), blob, "Content-Type", "application/octet-stream")
+			status, got, head := node.answer(t, method, path, body, "Content-Type", "application/octet-stream")
 			p.heal()
 			wantAgain(t, "a layer of which "+name, status, got, head)
 			there, _, _ := other.answer(t, "HEAD", other.path("/blobs/%s", digest(blob)), nil)
