@@ -47,6 +47,9 @@ func TestSameLayerAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
+		// Those that were made at the same moment are dead objects, deleted when those are.
+		w.clock.advance(3 * time.Hour)
+		w.collect(w)
 		if stored, left := objects(t, folder); stored != 1 || left != 0 {
 			t.Errorf("%d objects and %d files of uploads, want one object", stored, left)
 		}
