@@ -20,6 +20,9 @@ type objects struct {
 	blobs, archive blob.Store
 }
 
+// objects are those of this registry.
+func (g *Registry) objects() *objects { return &objects{g.db, g.blobs, g.archive} }
+
 // storedBlob is the row of a blob. bytes is how many stand in the row itself, -1 if none do.
 type storedBlob struct {
 	id      int64

@@ -196,8 +196,7 @@ func Open(ctx context.Context, db *sql.DB, blobs blob.Store, who *iam.Directory,
 	if _, err := g.Secret(ctx, identityOf); err != nil {
 		return nil, err
 	}
-	stores := objects{db, blobs, o.Archive}
-	if err := stores.claim(ctx, false); err != nil {
+	if err := g.objects().claim(ctx, false); err != nil {
 		return nil, err
 	}
 	g.dead.since = -1

@@ -51,7 +51,7 @@ func (g *Registry) Scrub(ctx context.Context, node string, wait func(ctx context
 var errScrubTaken = errors.New("another node has the scrub")
 
 func (g *Registry) scrub(ctx context.Context, p *scrubPass, s *Scrubbed, wait func(ctx context.Context, bytes int) error) error {
-	o := objects{g.db, g.blobs, g.archive}
+	o := g.objects()
 	var page []storedBlob
 	err := g.db.Rows(ctx, selectBlob+` WHERE b.id > $1 ORDER BY b.id LIMIT $2`, sql.Args(p.after, scrubPage), func(row sql.Scanner) error {
 		var b storedBlob

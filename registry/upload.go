@@ -423,8 +423,7 @@ func (r *Repo) stored(ctx context.Context, d oci.Digest) (known, broken bool, er
 	}
 	object, err := r.g.store(away).Open(ctx, key, size)
 	if errors.Is(err, blob.ErrMissing) {
-		o := objects{r.g.db, r.g.blobs, r.g.archive}
-		if err := o.lost(ctx, away); err != nil {
+		if err := r.g.objects().lost(ctx, away); err != nil {
 			return false, false, err
 		}
 	}

@@ -122,7 +122,7 @@ func (v *verifying) Seek(offset int64, whence int) (int64, error) {
 // suspect looks at a blob again that was found damaged when somebody read it, and quarantines it if it is.
 func (g *Registry) suspect(ctx context.Context, l *layer) {
 	g.verified.objects.Invalidate(l.key)
-	o := objects{g.db, g.blobs, g.archive}
+	o := g.objects()
 	var b storedBlob
 	problem, gone := "", false
 	err := g.db.Row(ctx, selectBlob+` WHERE b.digest = $1`, []any{l.Digest}, &b.id, &b.digest, &b.size, &b.key, &b.away, &b.suspect, &b.bytes)
