@@ -29,8 +29,11 @@ func (g *Registry) RunLifecycleAround(ctx context.Context, most int, between fun
 	return run.end(run.carryOut(ctx))
 }
 
-// NewerKeepers is a query whose plan a test looks at.
-const NewerKeepers = newerKeepers
+// Queries whose plans tests look at.
+const (
+	NewerKeepers   = newerKeepers
+	CondemnedFirst = condemnedFirst
+)
 
 // DefaultLimits are the quotas of a registry for which nobody set any.
 func DefaultLimits() Limits { return Limits{}.orDefault() }

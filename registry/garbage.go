@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/berth-registry/berth/lang/oci"
@@ -36,6 +37,9 @@ type Garbage struct {
 	Layers, Objects, Bytes int64
 }
 
+// garbageAtOnce is how many layers, blobs and objects one call of Collect looks at: so few that a push or a pull waits a millisecond for them.
+const garbageAtOnce = 25
+
 // Collect does some of what is due of the collection of garbage, little enough for pushes to get between; More says that there is more. Nothing has to be stopped for it,
 // and any number of nodes may do it at once, for whatever time, and end anywhere: each step is one transaction that looks again whether it may, and what a crash leaves
 // is done by the next call.
@@ -57,7 +61,7 @@ func (g *Registry) Collect(ctx context.Context) (c Collected, err error) {
 		return c, err
 	}
 	objects, err := g.deleteDead(ctx, &c)
-	c.More = layers == atOnce || blobs == atOnce || objects == atOnce
+	c.More = layers == garbageAtOnce || blobs == garbageAtOnce || objects == garbageAtOnce
 	return c, err
 }
 
@@ -70,7 +74,7 @@ type leased struct {
 func (g *Registry) collectLayers(ctx context.Context, c *Collected) (int, error) {
 	now := sql.Micros(g.now())
 	var due []leased
-	err := g.db.Rows(ctx, `SELECT repository_id, digest FROM layer WHERE lease_until > 0 AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, sql.Args(now, atOnce), func(row sql.Scanner) error {
+	err := g.db.Rows(ctx, `SELECT repository_id, digest FROM layer WHERE lease_until > 0 AND lease_until <= $1 ORDER BY lease_until LIMIT $2`, sql.Args(now, garbageAtOnce), func(row sql.Scanner) error {
 		var l leased
 		err := row.Scan(&l.repository, &l.digest)
 		due = append(due, l)
@@ -137,6 +141,9 @@ func (g *Registry) condemn(tx *sql.Tx, blobID int64) error {
 	return err
 }
 
+// condemnedFirst finds some blobs of the oldest rounds, in no order within a round: of that may be all that was stored, and to sort it would read all of it for each of these few.
+const condemnedFirst = `SELECT blob_id FROM condemned_blob WHERE round < (SELECT round - 1 FROM collection) ORDER BY round LIMIT $1`
+
 // collectBlobs is step 3. It answers how many blobs it looked at.
 func (g *Registry) collectBlobs(ctx context.Context, c *Collected) (int, error) {
 	var some bool
@@ -152,7 +159,7 @@ func (g *Registry) collectBlobs(ctx context.Context, c *Collected) (int, error) 
 			return err
 		}
 		// Of the present round nothing goes, nor of the one before, which may have ended a moment after the blob was condemned.
-		err := tx.Rows(`SELECT blob_id FROM condemned_blob WHERE round < (SELECT round - 1 FROM collection) ORDER BY round, blob_id LIMIT $1`, sql.Args(atOnce), func(row sql.Scanner) error {
+		err := tx.Rows(condemnedFirst, sql.Args(garbageAtOnce), func(row sql.Scanner) error {
 			var id int64
 			err := row.Scan(&id)
 			ids = append(ids, id)
@@ -209,8 +216,8 @@ func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool, size int64) erro
 
 // deleteDead is step 4: only here are bytes deleted, and only those of keys that no row names and none ever will.
 //
-// Objects that cannot be deleted do not keep the others: the next call goes on after those that this one has tried, and comes back to them at the end. After some failures it
-// ends, since a store that is away would let each of them wait.
+// Objects that cannot be deleted do not keep the others: the next call goes on after those that this one has tried, and comes back to them at the end. All of a call are
+// deleted at once, since each may wait for a store that is far away, or that is away.
 func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	type dead struct {
 		key     blob.Key
@@ -227,7 +234,7 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	// it is judged, and by the steady clock too, so that a clock which is set ahead for a moment ends no hold; but not by one that was far behind when this process began.
 	err := g.db.Rows(ctx, `SELECT key, archive, size, since FROM dead_object WHERE since <= $1 AND (since, key) > ($4, $5) AND `+reachable(6)+`
 		AND NOT EXISTS (SELECT 1 FROM collection WHERE held_until > $2 OR held_until > $7 AND held_until <= $8) ORDER BY since, key LIMIT $3`,
-		sql.Args(sql.Micros(before), sql.Micros(g.wall()), atOnce, g.dead.since, g.dead.key, g.archive != nil, sql.Micros(now), sql.Micros(now.Add(24*time.Hour))), func(row sql.Scanner) error {
+		sql.Args(sql.Micros(before), sql.Micros(g.wall()), garbageAtOnce, g.dead.since, g.dead.key, g.archive != nil, sql.Micros(now), sql.Micros(now.Add(24*time.Hour))), func(row sql.Scanner) error {
 			var d dead
 			err := row.Scan(&d.key, &d.archive, &d.size, &d.since)
 			list = append(list, d)
@@ -236,25 +243,28 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var failures []error
-	var deleted []dead
-	tried := tried{since: -1}
-	for _, d := range list {
-		if len(failures) == undeletedMost || ctx.Err() != nil {
-			break
-		}
-		tried.since, tried.key = d.since, d.key
-		if err := g.store(d.archive).Delete(ctx, d.key); err != nil {
-			failures = append(failures, fmt.Errorf("object %s: %w", d.key, err))
-			continue
-		}
-		deleted = append(deleted, d)
+	g.dead.tried = tried{since: -1} // from the beginning again
+	if len(list) == garbageAtOnce {
+		last := list[len(list)-1]
+		g.dead.tried = tried{last.since, last.key}
 	}
-	if len(failures) < undeletedMost && len(list) < atOnce {
-		tried.since, tried.key = -1, "" // from the beginning again
+	failures := make([]error, len(list))
+	var all sync.WaitGroup
+	for n, d := range list {
+		all.Go(func() {
+			if err := g.store(d.archive).Delete(ctx, d.key); err != nil {
+				failures[n] = fmt.Errorf("object %s: %w", d.key, err)
+			}
+		})
 	}
-	g.dead.tried = tried
+	all.Wait()
 	failed := errors.Join(failures...)
+	var deleted []dead
+	for n, d := range list {
+		if failures[n] == nil {
+			deleted = append(deleted, d)
+		}
+	}
 	if len(deleted) == 0 {
 		return 0, failed
 	}
@@ -283,9 +293,6 @@ type tried struct {
 	since int64
 	key   blob.Key
 }
-
-// undeletedMost is how many objects that could not be deleted end a call of Collect.
-const undeletedMost = 10
 
 // reachable selects dead objects that are in a store which this node has, where the parameter says whether it has that of the archive: those in it wait for it to be named again.
 func reachable(parameter int) string { return fmt.Sprintf(`(NOT archive OR $%d)`, parameter) }
