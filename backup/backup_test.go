@@ -5,16 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/berth-registry/berth/backup"
 	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/server"
 	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/blob/s3test"
@@ -373,6 +376,35 @@ func TestDamage(t *testing.T) {
 		t.Fatalf("the layer pushed again: %s %s", resp.Status, body)
 	}
 	again.Pull(t, login, repository, "v1", image(1))
+}
+
+// F06: a disk of the backup that fails is no damage of the original: the backup fails.
+func TestDiskOfTheBackupFails(t *testing.T) {
+	s, _, login := start(t, small)
+	s.Push(t, login, repository, "v1", image(1))
+	source, closeSource, err := installation(s.Config).Source(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSource()
+	files, err := blob.OpenFiles(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := backup.Backup(t.Context(), source, backup.Bucket(failing{files}), options()); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("%v: %+v", err, m)
+	}
+}
+
+// failing is a store whose disk takes no layers.
+type failing struct{ blob.Store }
+
+func (s failing) Append(ctx context.Context, u *blob.Upload, r io.Reader) error {
+	content, err := io.ReadAll(r)
+	if err != nil || bytes.HasPrefix(content, []byte("SQLite format 3")) {
+		return errors.Join(err, s.Store.Append(ctx, u, bytes.NewReader(content)))
+	}
+	return fault.Wrap(syscall.EIO, fault.Unavailable, "the registry's storage does not answer as it should; try again")
 }
 
 // A backup goes nowhere where something else is: all that nothing leads to would be removed there.

@@ -2,14 +2,12 @@ package backup
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -129,11 +127,11 @@ func (c *copier) copy(ctx context.Context, o *registry.Object) error {
 	c.mu.Unlock()
 	mend := false
 	if is && have.size == o.Size && c.options.Verify && !have.good {
-		reason, err := check(ctx, to, o)
+		damage, err := blob.Verify(ctx, to, o.Key, o.Size, o.Digest, nil)
 		if err != nil {
 			return err
 		}
-		mend = reason != ""
+		mend = damage != ""
 		have.good = !mend
 	}
 	if is && (have.size != o.Size || mend) {
@@ -147,13 +145,13 @@ func (c *copier) copy(ctx context.Context, o *registry.Object) error {
 		return nil
 	}
 	from, _ := c.from.of(o)
-	reason, err := c.transfer(ctx, from, to, o)
+	damage, err := c.transfer(ctx, from, to, o)
 	if err != nil {
 		return fmt.Errorf("object %s of %s: %w", o.Key, o.Digest, err)
 	}
-	if reason == "" && c.options.Verify {
-		if reason, err = check(ctx, to, o); err == nil && reason != "" {
-			err = fmt.Errorf("object %s of %s was written and reads otherwise: %s", o.Key, o.Digest, reason)
+	if damage == "" && c.options.Verify {
+		if damage, err = blob.Verify(ctx, to, o.Key, o.Size, o.Digest, nil); err == nil && damage != "" {
+			err = fmt.Errorf("object %s of %s was written, and %s", o.Key, o.Digest, damage)
 		}
 		if err != nil {
 			return err
@@ -161,9 +159,9 @@ func (c *copier) copy(ctx context.Context, o *registry.Object) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reason != "" {
+	if damage != "" {
 		delete(c.there[at], id)
-		c.damaged[o.Key] = Damage{o.Digest, o.Key, o.Size, reason}
+		c.damaged[o.Key] = Damage{o.Digest, o.Key, o.Size, string(damage)}
 		return nil
 	}
 	c.there[at][id] = object{size: o.Size, good: true}
@@ -201,25 +199,24 @@ func (c *copier) name(o *registry.Object) {
 	}
 }
 
-// transfer copies the bytes of an object under its own key. The reason is why the original cannot be copied.
-func (c *copier) transfer(ctx context.Context, from, to blob.Store, o *registry.Object) (reason string, err error) {
+// transfer copies the bytes of an object under its own key. The damage is why the original cannot be copied.
+func (c *copier) transfer(ctx context.Context, from, to blob.Store, o *registry.Object) (blob.Damage, error) {
 	content, err := from.Open(ctx, o.Key, o.Size)
-	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
-		return err.Error(), nil
-	}
 	if err != nil {
-		return "", err
+		return blob.Judge(err)
 	}
 	defer content.Close() //nolint:errcheck // it was only read
-	u := &blob.Upload{ID: string(o.Key)}
-	err = to.Append(ctx, u, &counting{content, c})
-	if errors.Is(err, syscall.EIO) && u.Size < o.Size {
-		return "the disk cannot read it", to.Abort(ctx, u)
+	u, source := &blob.Upload{ID: string(o.Key)}, &counting{Reader: content, c: c}
+	err = to.Append(ctx, u, source)
+	if source.failed != nil {
+		if damage, _ := blob.Judge(source.failed); damage != "" {
+			return damage, to.Abort(ctx, u)
+		}
 	}
 	if err == nil {
 		var is oci.Digest
 		if is, err = u.Digest(); err == nil && is != o.Digest {
-			return fmt.Sprintf("its bytes have the digest %s", is), to.Abort(ctx, u)
+			return blob.Mismatch(is), to.Abort(ctx, u)
 		}
 	}
 	if err == nil {
@@ -227,29 +224,6 @@ func (c *copier) transfer(ctx context.Context, from, to blob.Store, o *registry.
 	}
 	if err != nil {
 		return "", errors.Join(err, to.Abort(context.WithoutCancel(ctx), u))
-	}
-	return "", nil
-}
-
-// check reads an object and says what is wrong with it.
-func check(ctx context.Context, in blob.Store, o *registry.Object) (reason string, err error) {
-	content, err := in.Open(ctx, o.Key, o.Size)
-	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
-		return err.Error(), nil
-	}
-	if err != nil {
-		return "", err
-	}
-	defer content.Close() //nolint:errcheck // it was only read
-	sum := sha256.New()
-	if _, err := io.Copy(sum, &stopping{content, ctx}); err != nil {
-		if errors.Is(err, syscall.EIO) {
-			return "the disk cannot read it", nil
-		}
-		return "", err
-	}
-	if is := oci.FromHash(sum); is != o.Digest {
-		return fmt.Sprintf("its bytes have the digest %s", is), nil
 	}
 	return "", nil
 }
@@ -307,29 +281,19 @@ func (c *copier) tell() {
 // counting are the bytes of an object on their way.
 type counting struct {
 	io.Reader
-	c *copier
+	c      *copier
+	failed error // that of the original; one of Append may be of the copy
 }
 
 // Read is io.Reader's.
 func (r *counting) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		r.failed = err
+	}
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
 	r.c.progress.Bytes += int64(n)
 	r.c.tell()
 	return n, err
-}
-
-// stopping is a reader that ends with its context.
-type stopping struct {
-	io.Reader
-	ctx context.Context
-}
-
-// Read is io.Reader's.
-func (r *stopping) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }

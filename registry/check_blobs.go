@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -113,7 +112,7 @@ func (c *checker) allBlobs(ctx context.Context) error {
 // examineSome looks at some blobs at the same time, and tells of one after the other.
 func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *progress, at *check.Position) error {
 	type answer struct {
-		problem    string
+		problem    blob.Damage
 		deep, gone bool
 		unread     error
 	}
@@ -123,7 +122,7 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 		all.Go(func() (err error) {
 			b := &some[i]
 			answers[i].deep = c.run.Deep && (b.id > c.run.From.After || b.suspect || slices.Contains(c.run.From.Wrong, b.id))
-			answers[i].problem, answers[i].gone, err = c.examine(within, b, answers[i].deep, func(r io.Reader) io.Reader { return r })
+			answers[i].problem, answers[i].gone, err = c.examine(within, b, answers[i].deep, nil)
 			if err != nil {
 				err = fmt.Errorf("blob %s: %w", b.digest, err)
 			}
@@ -178,7 +177,7 @@ func (c *checker) examineSome(ctx context.Context, some []storedBlob, done *prog
 }
 
 // judge reports a blob with a problem, or in quarantine, and puts it there or lets it out where that is asked for.
-func (c *checker) judge(ctx context.Context, b *storedBlob, problem string) error {
+func (c *checker) judge(ctx context.Context, b *storedBlob, problem blob.Damage) error {
 	if problem == "" && !b.suspect {
 		return nil
 	}
@@ -186,7 +185,7 @@ func (c *checker) judge(ctx context.Context, b *storedBlob, problem string) erro
 	if err != nil {
 		return err
 	}
-	f.Invariant, f.Object, f.Detail, f.Repair = "I4", "layer "+string(b.digest), problem, pushLayerAgain
+	f.Invariant, f.Object, f.Detail, f.Repair = "I4", "layer "+string(b.digest), string(problem), pushLayerAgain
 	switch {
 	case problem == "" && c.run.Deep && c.run.Quarantine:
 		f.Detail, f.Repair = "was quarantined, and its bytes are right", "it is served again"

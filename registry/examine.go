@@ -2,11 +2,9 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/oci"
@@ -53,10 +51,10 @@ func (o *objects) stores() []blob.Store {
 	return []blob.Store{o.blobs, o.archive}
 }
 
-// examine says what is wrong with the bytes of a blob; "" is nothing. The error is errUnreadable if the store does not give them. deep reads them all, through a reader that may be slower than the store. Whoever moves, replaces or
+// examine says what is wrong with the bytes of a blob; "" is nothing. The error is errUnreadable if the store does not give them. deep reads them all, as blob.Verify does. Whoever moves, replaces or
 // collects the blob meanwhile does no harm: what is said is true of the row as it is when examine answers, and b is that row; gone says that there is none any more.
-func (o *objects) examine(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (problem string, gone bool, err error) {
-	for seen := ""; ; {
+func (o *objects) examine(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (problem blob.Damage, gone bool, err error) {
+	for seen := blob.Damage(""); ; {
 		if problem, err = o.look(ctx, b, deep, through); err != nil || problem == "" {
 			return "", false, err
 		}
@@ -74,7 +72,7 @@ func (o *objects) examine(ctx context.Context, b *storedBlob, deep bool, through
 }
 
 // look says what is wrong with the bytes that a row names, at this moment.
-func (o *objects) look(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (problem string, err error) {
+func (o *objects) look(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (problem blob.Damage, err error) {
 	if b.key == "" {
 		return o.lookInRow(ctx, b, deep, through)
 	}
@@ -82,30 +80,26 @@ func (o *objects) look(ctx context.Context, b *storedBlob, deep bool, through fu
 	if store == nil {
 		return "", errors.New("layers of archived images are in another store, which has to be named with --archive-blobs")
 	}
-	content, err := store.Open(ctx, b.key, b.size)
+	if deep {
+		problem, err = blob.Verify(ctx, store, b.key, b.size, b.digest, through)
+	} else {
+		problem, err = blob.Look(ctx, store, b.key, b.size)
+	}
 	switch {
-	case errors.Is(err, blob.ErrMissing):
-		return fmt.Sprintf("has no object %s", b.key), o.lost(ctx, b.away)
 	case err != nil:
-		return damaged(err)
-	}
-	defer content.Close() //nolint:errcheck // it was only read
-	if !deep {
-		return "", nil
-	}
-	sum := sha256.New()
-	if n, err := io.Copy(sum, through(content)); err != nil || n != b.size {
-		if err == nil {
-			return fmt.Sprintf("ends after %d of %d bytes", n, b.size), nil
+		if f := fault.As(err); f != nil && f.Err != nil {
+			err = f.Err
 		}
-		return damaged(err)
+		return "", fmt.Errorf("%w: %w", errUnreadable, err)
+	case problem == blob.Missing:
+		return problem + blob.Damage(" "+b.key), o.lost(ctx, b.away)
 	}
-	return wrongDigest(b, oci.FromHash(sum)), nil
+	return problem, nil
 }
 
-func (o *objects) lookInRow(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (string, error) {
+func (o *objects) lookInRow(ctx context.Context, b *storedBlob, deep bool, through func(io.Reader) io.Reader) (blob.Damage, error) {
 	if b.bytes != b.size {
-		return fmt.Sprintf("has %d bytes in its row instead of %d", max(b.bytes, 0), b.size), nil
+		return blob.Damage(fmt.Sprintf("has %d bytes in its row instead of %d", max(b.bytes, 0), b.size)), nil
 	}
 	if !deep {
 		return "", nil
@@ -115,40 +109,22 @@ func (o *objects) lookInRow(ctx context.Context, b *storedBlob, deep bool, throu
 	if errors.Is(err, sql.ErrNoRows) {
 		return "has no row any more", nil
 	}
+	if err == nil && through != nil {
+		_, err = io.Copy(io.Discard, through(io.LimitReader(zeros{}, int64(len(content)))))
+	}
 	if err != nil {
 		return "", err
 	}
-	if _, err := io.Copy(io.Discard, through(io.LimitReader(zeros{}, int64(len(content))))); err != nil {
-		return "", err
+	if is := oci.FromBytes(content); is != b.digest {
+		return blob.Mismatch(is), nil
 	}
-	return wrongDigest(b, oci.FromBytes(content)), nil
+	return "", nil
 }
 
 // zeros are bytes that were read already, for those who count them.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
-func wrongDigest(b *storedBlob, is oci.Digest) string {
-	if is == b.digest {
-		return ""
-	}
-	return fmt.Sprintf("has bytes whose digest is %s", is)
-}
-
-// damaged tells errors that speak of the object from those of a store that is away: only the first are problems of the blob.
-func damaged(err error) (problem string, _ error) {
-	switch {
-	case errors.Is(err, blob.ErrSize):
-		return "has an object of another size", nil
-	case errors.Is(err, syscall.EIO):
-		return "cannot be read: the disk reports an error", nil
-	}
-	if f := fault.As(err); f != nil && f.Err != nil {
-		err = f.Err
-	}
-	return "", fmt.Errorf("%w: %w", errUnreadable, err)
-}
 
 // quarantine keeps a blob from being served (F07), unless its row names other bytes by now. It answers whether it did, and was not before.
 func (o *objects) quarantine(ctx context.Context, b *storedBlob, suspect bool) (done bool, err error) {

@@ -421,20 +421,17 @@ func (r *Repo) stored(ctx context.Context, d oci.Digest) (known, broken bool, er
 	if err != nil || suspect || key == "" {
 		return err == nil, suspect, err
 	}
-	object, err := r.g.store(away).Open(ctx, key, size)
-	if errors.Is(err, blob.ErrMissing) {
-		if err := r.g.objects().lost(ctx, away); err != nil {
-			return false, false, err
-		}
-	}
-	if errors.Is(err, blob.ErrMissing) || errors.Is(err, blob.ErrSize) {
-		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "error", err)
-		return true, true, nil
+	problem, err := blob.Look(ctx, r.g.store(away), key, size)
+	if problem == blob.Missing {
+		err = r.g.objects().lost(ctx, away)
 	}
 	if err != nil {
 		return false, false, err
 	}
-	return true, false, object.Close()
+	if problem != "" {
+		slog.ErrorContext(ctx, "the bytes of a layer are lost or damaged; those that are pushed now take their place", "digest", d, "key", key, "problem", problem)
+	}
+	return true, problem != "", nil
 }
 
 // place is where the bytes of a finished upload are. They are not ready when the cell was found to hold the same content already.

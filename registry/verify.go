@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -124,10 +123,10 @@ func (g *Registry) suspect(ctx context.Context, l *layer) {
 	g.verified.objects.Invalidate(l.key)
 	o := g.objects()
 	var b storedBlob
-	problem, gone := "", false
+	problem, gone := blob.Damage(""), false
 	err := g.db.Row(ctx, selectBlob+` WHERE b.digest = $1`, []any{l.Digest}, &b.id, &b.digest, &b.size, &b.key, &b.away, &b.suspect, &b.bytes)
 	if err == nil {
-		problem, gone, err = o.examine(ctx, &b, true, func(r io.Reader) io.Reader { return r })
+		problem, gone, err = o.examine(ctx, &b, true, nil)
 	}
 	if err == nil && problem != "" && !gone {
 		_, err = o.quarantine(ctx, &b, true)

@@ -34,6 +34,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"uploads side by side (H24)", testSideBySide},
 		{"commit again", testCommitAgain},
 		{"object that is not what the rows say", testOpenWrong},
+		{"bytes that are verified (F07)", testVerify},
 		{"hostile ids and keys (H05, H25)", testHostileNames},
 		{"state that cannot be read (H26, F27)", testUnreadableState},
 		{"abort and delete", testAbortDelete},

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/berth-registry/berth/fault"
+	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/storage/blob"
 )
 
@@ -31,6 +33,43 @@ func testOpenWrong(t *testing.T, node Place) {
 	appendTo(t, s, begun, content)
 	if _, err := s.Open(t.Context(), begun.Key(), begun.Size); !errors.Is(err, blob.ErrMissing) {
 		t.Errorf("Open of an upload that was not committed: %v, want ErrMissing", err)
+	}
+}
+
+func testVerify(t *testing.T, node Place) {
+	s := node()
+	content := Bytes(26, 100_000)
+	key, of := Push(t, s, content).Key(), oci.FromBytes(content)
+	other := oci.FromBytes(nil)
+	broken := errors.New("the reader is tired")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, c := range []struct {
+		ctx     context.Context
+		key     blob.Key
+		size    int64
+		digest  oci.Digest
+		through func(io.Reader) io.Reader
+		damage  blob.Damage
+		err     error
+	}{
+		{t.Context(), key, 100_000, of, nil, "", nil},
+		{t.Context(), key, 99_999, of, nil, "has an object of another size", nil},
+		{t.Context(), key, 100_000, other, nil, blob.Mismatch(of), nil},
+		{t.Context(), NewUpload().Key(), 100_000, of, nil, blob.Missing, nil},
+		{t.Context(), key, 100_000, of, func(r io.Reader) io.Reader { return io.LimitReader(r, 7) }, "ends after 7 of 100000 bytes", nil},
+		{t.Context(), key, 100_000, of, func(io.Reader) io.Reader { return failing{syscall.EIO} }, "cannot be read: the disk reports an error", nil},
+		{t.Context(), key, 100_000, of, func(io.Reader) io.Reader { return failing{broken} }, "", broken},
+		{ended, key, 100_000, of, nil, "", context.Canceled},
+	} {
+		if damage, err := blob.Verify(c.ctx, s, c.key, c.size, c.digest, c.through); damage != c.damage || !errors.Is(err, c.err) {
+			t.Errorf("Verify: %q, %v; want %q, %v", damage, err, c.damage, c.err)
+		}
+	}
+	for size, want := range map[int64]blob.Damage{100_000: "", 1: "has an object of another size"} {
+		if damage, err := blob.Look(t.Context(), s, key, size); damage != want || err != nil {
+			t.Errorf("Look as %d bytes: %q, %v", size, damage, err)
+		}
 	}
 }
 
