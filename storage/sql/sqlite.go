@@ -188,10 +188,13 @@ func (w *writer) run() {
 			if first == nil {
 				break
 			}
-			began := time.Now()
+			began, most := time.Now(), batchLeast
+			if !w.lines.shared() {
+				most = max(w.synced, batchLeast)
+			}
 			batch = append(batch[:0], first)
 			err := w.commit(&batch, func() *write {
-				if len(batch) == batchMost || time.Since(began) > max(w.synced, batchLeast) {
+				if len(batch) == batchMost || time.Since(began) > most {
 					return nil
 				}
 				return w.lines.more()
