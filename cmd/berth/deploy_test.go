@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
@@ -190,11 +191,19 @@ func compose(t *testing.T, file string) (all []started) {
 			if at := f.Services["balancer"].Networks["default"]["ipv4_address"]; at == "" || s.Environment["BERTH_TRUSTED_PROXY"] != at+"/32" {
 				t.Errorf("%s: %s believes %q, the balancer is %q", file, name, s.Environment["BERTH_TRUSTED_PROXY"], at)
 			}
+			// The balancer looks up the nodes once: one that came back with another address would never be found again.
+			if s.Networks["default"]["ipv4_address"] == "" {
+				t.Errorf("%s: %s gets whatever address is free when it starts", file, name)
+			}
+			if p := f.Services["postgres"].Healthcheck; p == nil || !slices.Contains(p.Test, "--host") {
+				t.Errorf("%s: the PostgreSQL that is about to end after it made the database counts as healthy", file)
+			}
 			// The key of the first account is where the compose file says.
 			if first := s.DependsOn["berth-1"].Condition; name != "berth-1" && first != "service_healthy" {
 				t.Errorf("%s: %s may be the first to start: %q", file, name, first)
 			}
 		}
+		addresses(t, file, f)
 		for _, s := range f.Services {
 			for _, v := range s.Volumes {
 				from, _, _ := strings.Cut(v, ":")
@@ -205,6 +214,35 @@ func compose(t *testing.T, file string) (all []started) {
 		}
 	}
 	return all
+}
+
+// addresses fails the test if an address that a service has for itself could be given to another one, is not of the network, or is two services'.
+func addresses(t *testing.T, file string, f composeFile) {
+	t.Helper()
+	taken := map[string]string{}
+	for name, s := range f.Services {
+		text := s.Networks["default"]["ipv4_address"]
+		if text == "" {
+			continue
+		}
+		if taken[text] != "" {
+			t.Errorf("%s: %s and %s have the address %s", file, name, taken[text], text)
+		}
+		taken[text] = name
+		at, err := netip.ParseAddr(text)
+		if err != nil || len(f.Networks["default"].IPAM.Config) != 1 {
+			t.Errorf("%s: %s in a network of nobody knows what: %v", file, name, err)
+			continue
+		}
+		network := f.Networks["default"].IPAM.Config[0]
+		all, err := netip.ParsePrefix(network["subnet"])
+		if err != nil || !all.Contains(at) || text == network["gateway"] {
+			t.Errorf("%s: %s cannot have %s in %v: %v", file, name, at, network, err)
+		}
+		if given, err := netip.ParsePrefix(network["ip_range"]); err != nil || given.Contains(at) {
+			t.Errorf("%s: whoever starts before %s may get its address %s: %v", file, name, at, err)
+		}
+	}
 }
 
 // The alerts ask for the job that the examples for Prometheus make, which asks at the port of the metrics.
