@@ -148,7 +148,7 @@ const pullableIndexes = `SELECT f.parent FROM manifest_ref f JOIN manifest m ON 
 // signs can be, and locks.
 const pullableKeepers = pullableIndexes + ` UNION SELECT s.digest FROM manifest m JOIN manifest s ON s.repository_id = $1 AND s.digest = m.subject
 		WHERE m.repository_id = $1 AND m.digest = $2 AND m.subject <> '' AND s.status <> 'ARCHIVED'
-	UNION SELECT target FROM image_lock WHERE repository_id = $1 AND (target = $2 OR target IN (SELECT name FROM tag WHERE repository_id = $1 AND digest = $2))`
+	UNION SELECT target FROM image_lock WHERE repository_id = $1 AND target IN (` + namesOf + `)`
 
 // referrersOf are the images whose subject is d.
 func (r *Repo) referrersOf(tx *sql.Tx, d oci.Digest) ([]oci.Digest, error) {
@@ -171,8 +171,9 @@ func (r *Repo) digests(tx *sql.Tx, query string, d oci.Digest) (list []oci.Diges
 func (r *Repo) activateImage(tx *sql.Tx, image oci.Digest, atOnce bool) error {
 	seen, all, away := map[oci.Digest]bool{image: true}, []oci.Digest{image}, false
 	for at := 0; at < len(all); at++ {
-		some, err := r.digests(tx, `SELECT m.digest FROM manifest_ref f JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.child
-			WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest' AND m.status <> 'ACTIVE'
+		// CROSS JOIN tells SQLite to begin with the children: left to itself it reads every image of the repository, for the order in which UNION merges.
+		some, err := r.digests(tx, `SELECT m.digest FROM manifest_ref f CROSS JOIN manifest m
+			WHERE f.repository_id = $1 AND f.parent = $2 AND f.kind = 'manifest' AND m.repository_id = f.repository_id AND m.digest = f.child AND m.status <> 'ACTIVE'
 			UNION SELECT digest FROM manifest WHERE repository_id = $1 AND subject = $2 AND subject <> '' AND status <> 'ACTIVE'`, all[at])
 		if err != nil {
 			return err

@@ -93,8 +93,8 @@ func (o *objects) strange(ctx context.Context, away bool) (bool, error) {
 	}
 	for _, key := range keys {
 		var known bool
-		err := o.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE key = $1) OR EXISTS (SELECT 1 FROM dead_object WHERE key = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1)
-			OR EXISTS (SELECT 1 FROM upload WHERE id = $1)`, sql.Args(key), &known)
+		err := o.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE key = $1 AND key <> '') OR EXISTS (SELECT 1 FROM dead_object WHERE key = $1)
+			OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1 AND key <> '') OR EXISTS (SELECT 1 FROM upload WHERE id = $1)`, sql.Args(key), &known)
 		if err != nil || known {
 			return false, err
 		}

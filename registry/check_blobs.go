@@ -309,7 +309,7 @@ func (w *walk) flush(ctx context.Context) error {
 	in := parameters(1, pageRows)
 	known := make(map[blob.Key]bool, len(w.batch))
 	err := w.db.Rows(ctx, `SELECT key FROM blob WHERE key <> '' AND key IN `+in+` UNION ALL SELECT key FROM dead_object WHERE key IN `+in+`
-		UNION ALL SELECT key FROM blob_review WHERE key IN `+in+` UNION ALL SELECT id FROM upload WHERE id IN `+in, args, func(row sql.Scanner) error {
+		UNION ALL SELECT key FROM blob_review WHERE key <> '' AND key IN `+in+` UNION ALL SELECT id FROM upload WHERE id IN `+in, args, func(row sql.Scanner) error {
 		var key blob.Key
 		err := row.Scan(&key)
 		known[key] = true

@@ -189,14 +189,17 @@ func (c *checker) compare(m *oci.Manifest, refs map[child]have, row *imageRow, b
 
 // removed is I2 of images that were deleted and can be brought back.
 func (c *checker) removed(ctx context.Context, r *checked) error {
-	for after, full := int64(-1), true; full; {
+	var afterID int64
+	var afterDigest oci.Digest
+	for full := true; full; {
 		var found []check.Finding
 		n := 0
-		err := c.db.Rows(ctx, `SELECT x.id, x.digest, x.manifest, x.body FROM removed_image x`+ofLiving+`AND x.id > $2 ORDER BY x.id LIMIT $3`, sql.Args(r.id, after, pageImages), func(row sql.Scanner) error {
+		err := c.db.Rows(ctx, `SELECT x.id, x.digest, x.manifest, x.body FROM removed_image x`+ofLiving+`AND (x.digest, x.id) > ($2, $3) ORDER BY x.digest, x.id LIMIT $4`, sql.Args(r.id, afterDigest, afterID, pageImages), func(row sql.Scanner) error {
 			var d oci.Digest
 			var was, body []byte
 			n++
-			err := row.Scan(&after, &d, &was, &body)
+			err := row.Scan(&afterID, &d, &was, &body)
+			afterDigest = d
 			if err == nil && oci.FromBytes(body) != d {
 				found = append(found, r.found("I2", "removed image "+string(d), pushImageAgain, "cannot be brought back: its bytes are those of another digest"))
 			} else if err == nil && !isJSON(was, new(removedRow)) {

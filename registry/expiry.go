@@ -45,7 +45,7 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 }
 
 // uploadKnown asks whether an upload has a row: a client's, or that of a worker that moves a layer.
-const uploadKnown = `SELECT EXISTS (SELECT 1 FROM upload WHERE id = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1)`
+const uploadKnown = `SELECT EXISTS (SELECT 1 FROM upload WHERE id = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1 AND key <> '')`
 
 // uploading reports of an upload's id whether somebody may go on with it: a client, or a worker that moves a layer from one store to the other.
 func (g *Registry) uploading(ctx context.Context) func(id string) (bool, error) {

@@ -318,7 +318,8 @@ func (g *graphs) children(level []*ImageNode) (below []*ImageNode, err error) {
 // referrers finds what has an image of the level as its subject.
 func (g *graphs) referrers(level []*ImageNode) (below []*ImageNode, err error) {
 	at, digests := byDigest(level)
-	err = g.each(digests, `SELECT subject, digest FROM manifest WHERE repository_id = $1 AND subject <> '' AND subject IN `, ` ORDER BY pushed_at, digest`, func(row sql.Scanner) error {
+	// With the plus, SQLite looks for the subjects: without, it walks all images of the repository in the order of their pushes.
+	err = g.each(digests, `SELECT subject, digest FROM manifest WHERE repository_id = $1 AND subject <> '' AND subject IN `, ` ORDER BY +pushed_at, digest`, func(row sql.Scanner) error {
 		var subject, d oci.Digest
 		if err := row.Scan(&subject, &d); err != nil {
 			return err

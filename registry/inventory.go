@@ -123,7 +123,8 @@ func countOwn(tx *sql.Tx, uses map[string][]use, account string) (own int, err e
 		for _, u := range list {
 			is := u.repository != ""
 			if !is {
-				if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest m JOIN repository r ON r.id = m.repository_id WHERE m.digest = $1 AND r.account = $2 AND r.region = $3)`,
+				// CROSS JOIN tells SQLite to begin with the digest: left to itself it asks every repository of the account for it.
+				if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM manifest m CROSS JOIN repository r WHERE r.id = m.repository_id AND m.digest = $1 AND r.account = $2 AND r.region = $3)`,
 					sql.Args(u.image, account, region), &is); err != nil {
 					return 0, err
 				}

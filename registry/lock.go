@@ -99,9 +99,12 @@ func scanLock(scan func(...any) error) (l Lock, err error) {
 	return l, err
 }
 
+// namesOf are what an image can be locked by: its digest, and its tags.
+const namesOf = `SELECT CAST($2 AS TEXT) UNION ALL SELECT name FROM tag WHERE repository_id = $1 AND digest = $2`
+
 // lockOf is the lock that keeps the image: one on its digest, or on a tag that names it; nil if there is none.
 func (r *Repo) lockOf(tx *sql.Tx, d oci.Digest) (*Lock, error) {
-	return oneLock(tx, selectLock+` AND (target = $2 OR target IN (SELECT name FROM tag WHERE repository_id = $1 AND digest = $2)) ORDER BY locked_at, target LIMIT 1`, sql.Args(r.ID, d))
+	return oneLock(tx, selectLock+` AND target IN (`+namesOf+`) ORDER BY locked_at, target LIMIT 1`, sql.Args(r.ID, d))
 }
 
 // lockOn is the lock on a tag or a digest itself; nil if there is none.

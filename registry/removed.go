@@ -281,7 +281,7 @@ func (r *Repo) findRemoved(tx *sql.Tx, id Reference) (found int64, err error) {
 	since := sql.Micros(r.g.now().Add(-r.g.keep))
 	if id.Tag != "" {
 		err = tx.Row(`SELECT i.id FROM removed_tag t JOIN removed_image i ON i.id = t.removed_id WHERE t.repository_id = $1 AND t.name = $2 AND (i.digest = $3 OR $3 = '')
-			AND i.removed_at > $4 ORDER BY i.id DESC LIMIT 1`, sql.Args(r.ID, id.Tag, string(id.Digest), since), &found)
+			AND i.removed_at > $4 ORDER BY t.removed_id DESC LIMIT 1`, sql.Args(r.ID, id.Tag, string(id.Digest), since), &found)
 	} else {
 		err = tx.Row(`SELECT id FROM removed_image WHERE repository_id = $1 AND digest = $2 AND removed_at > $3 ORDER BY id DESC LIMIT 1`, sql.Args(r.ID, id.Digest, since), &found)
 	}

@@ -180,11 +180,11 @@ func TestLargeRepositoryIsRemoved(t *testing.T) {
 		}
 		_, err = again.Upload(w.Context(), id)
 		w.refused(err, fault.UploadNotFound, "")
-		for _, table := range []string{"manifest", "tag", "manifest_ref", "layer", "upload"} {
+		for _, count := range []string{`SELECT count(*) FROM manifest`, `SELECT count(*) FROM tag`, `SELECT count(*) FROM manifest_ref`, `SELECT count(*) FROM layer`, `SELECT count(*) FROM upload`} {
 			var n int
-			w.ok(w.db.Row(w.Context(), `SELECT count(*) FROM `+table, nil, &n))
+			w.ok(w.db.Row(w.Context(), count, nil, &n))
 			if n != 0 {
-				w.Errorf("%d rows are left in %s", n, table)
+				w.Errorf("%s: %d rows are left", count, n)
 			}
 		}
 		// A rest from before.

@@ -97,7 +97,7 @@ func (g *Registry) nextMove(ctx context.Context) (m *move, more bool, err error)
 		var id int64
 		var left blob.Key
 		var leftArchive bool
-		err := tx.Row(`UPDATE blob_review SET due = $1 WHERE blob_id = (SELECT blob_id FROM blob_review WHERE due <= $2 ORDER BY due, blob_id LIMIT 1) AND due <= $2
+		err := tx.Row(`UPDATE blob_review SET due = $1 WHERE blob_id = (SELECT blob_id FROM blob_review WHERE due <= $2 ORDER BY due LIMIT 1) AND due <= $2
 			RETURNING blob_id, key, archive`, sql.Args(sql.Micros(now.Add(moveLease)), sql.Micros(now)), &id, &left, &leftArchive)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

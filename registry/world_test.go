@@ -90,7 +90,10 @@ func (w *world) open(blobs string, o registry.Options) (n node) {
 	var err error
 	n.db, err = sql.Open(w.Context(), w.dsn)
 	w.ok(err)
-	w.Cleanup(func() { n.db.Close() })
+	w.Cleanup(func() {
+		sqltest.Plans(w, n.db, excuses(), "check*.go")
+		n.db.Close()
+	})
 	n.log, err = audit.Open(w.Context(), n.db)
 	w.ok(err)
 	w.Cleanup(n.log.Close)

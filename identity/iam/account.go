@@ -148,7 +148,7 @@ func (d *Directory) AccountByEmail(ctx context.Context, email string) (*Account,
 
 // FirstAccount returns the account that the installation began with; NoSuchEntity before there is any.
 func (d *Directory) FirstAccount(ctx context.Context) (*Account, error) {
-	return d.account(ctx, `ORDER BY created, id LIMIT 1`)
+	return d.account(ctx, `WHERE created = (SELECT min(created) FROM iam_account) ORDER BY id LIMIT 1`)
 }
 
 // Accounts returns a page of all accounts, by id.

@@ -43,7 +43,10 @@ func newWorld(t testing.TB, dsn string) *world {
 	if w.db, err = sql.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.ok(w.db.Close()) })
+	t.Cleanup(func() {
+		sqltest.Plans(t, w.db, excuses(), "check.go")
+		w.ok(w.db.Close())
+	})
 	if w.log, err = audit.Open(t.Context(), w.db); err != nil {
 		t.Fatal(err)
 	}

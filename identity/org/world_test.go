@@ -45,7 +45,10 @@ func newWorld(t testing.TB, dsn string) *world {
 	var err error
 	w.db, err = sql.Open(t.Context(), dsn)
 	w.ok(err)
-	t.Cleanup(func() { w.ok(w.db.Close()) })
+	t.Cleanup(func() {
+		sqltest.Plans(t, w.db, excuses(), "check.go")
+		w.ok(w.db.Close())
+	})
 	log, err := audit.Open(t.Context(), w.db)
 	w.ok(err)
 	t.Cleanup(log.Close)

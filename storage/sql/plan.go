@@ -1,6 +1,9 @@
 package sql
 
 import (
+	"context"
+	"maps"
+	"slices"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -25,4 +28,21 @@ func enableSteadyPlans(tls *libc.TLS, db, _, _ uintptr) int32 {
 	args := tls.Alloc(16)
 	defer tls.Free(16)
 	return engine.Xsqlite3_db_config(tls, db, engine.SQLITE_DBCONFIG_ENABLE_QPSG, libc.VaList(args, int32(1), uintptr(0)))
+}
+
+// Statements are the texts of those that were run on SQLite, so that tests can look at their plans.
+func (db *DB) Statements(ctx context.Context) (texts []string, err error) {
+	db.stmts.Range(func(text, _ any) bool {
+		texts = append(texts, text.(string))
+		return true
+	})
+	if db.writer == nil {
+		return texts, nil
+	}
+	read := len(texts)
+	err = db.Write(ctx, func(*Tx) error { // the writer's are only its own to look at
+		texts = slices.AppendSeq(texts[:read], maps.Keys(db.writer.stmts))
+		return nil
+	})
+	return texts, err
 }
