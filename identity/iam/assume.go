@@ -66,6 +66,7 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	if err != nil {
 		return nil, err
 	}
+	details.Kind, details.Policy, details.Name, details.SourceIdentity = ofRole, in.Policy, in.SessionName, in.SourceIdentity
 
 	role, err := d.find(ctx, KindRole, a.Account, name)
 	if err != nil && !fault.Is(err, fault.NoSuchEntity) {
@@ -86,16 +87,8 @@ func (d *Directory) AssumeRole(ctx context.Context, in AssumeRole) (*AssumedRole
 	if err != nil {
 		return nil, err
 	}
-	if details.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, in.Policy, in.PolicyARNs); err != nil {
-		return nil, err
-	}
-	details.Policy, details.Name, details.SourceIdentity = in.Policy, in.SessionName, in.SourceIdentity
-	packed, err := packedPercent(details, in.PolicyARNs)
-	if err != nil {
-		return nil, err
-	}
-	details.Kind, details.Owner = ofRole, role.id
-	t, err := d.startSession(ctx, a.Account, *details, lifetime)
+	details.Owner = role.id
+	t, packed, err := d.startLimited(ctx, a.Account, details, in.PolicyARNs, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -145,35 +138,49 @@ func (d *Directory) authorizeAssume(ctx context.Context, c *Call, account string
 		}
 	}
 	r.RequestTags = tagMap(in.Tags)
-	r.Keys = map[string]string{"sts:rolesessionname": in.SessionName}
-	r.lists = map[string][]string{"sts:transitivetagkeys": details.Transitive}
 	if in.ExternalID != "" {
-		r.Keys["sts:externalid"] = in.ExternalID
+		r.Keys = map[string]string{"sts:externalid": in.ExternalID}
 	}
-	if in.SourceIdentity != "" {
-		r.Keys["sts:sourceidentity"] = in.SourceIdentity
-	}
-	actions := []string{"sts:AssumeRole"}
-	if len(details.Tags) > 0 {
-		actions = append([]string{"sts:TagSession"}, actions...)
-	}
-	if in.SourceIdentity != "" {
-		actions = append([]string{"sts:SetSourceIdentity"}, actions...)
-	}
-	for _, action := range actions {
-		err := d.Authorize(ctx, action, r)
-		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
-			// STS says no reason: it would tell another account what the role's trust policy holds. The decision stays in Detail and in the audit.
-			return 0, c.deny(notAuthorized(c.Principal, action, in.RoleARN), f.Detail)
-		}
-		if err != nil {
-			return 0, err
-		}
+	// STS says no reason: it would tell another account what the role's trust policy holds.
+	refusal := func(action string) string { return notAuthorized(c.Principal, action, in.RoleARN) }
+	if err := d.authorizeSession(ctx, "sts:AssumeRole", r, details, refusal); err != nil {
+		return 0, err
 	}
 	if r.Policy == nil { // whatever decides, nobody assumes what is not there
-		return 0, c.Refuse(notAuthorized(c.Principal, "sts:AssumeRole", in.RoleARN))
+		return 0, c.Refuse(refusal("sts:AssumeRole"))
 	}
 	return most, nil
+}
+
+// authorizeSession asks whether the caller may begin a session of a role: tags and a source identity are actions of their own beside the operation's (IAMP-3). A refusal has the
+// words given for its action; the decision stays in Detail and in the audit, which keeps the last: the operation's own.
+func (d *Directory) authorizeSession(ctx context.Context, operation string, r *Resource, s *sealedSession, refusal func(action string) string) error {
+	if r.Keys == nil {
+		r.Keys = map[string]string{}
+	}
+	if r.lists == nil {
+		r.lists = map[string][]string{}
+	}
+	r.Keys["sts:rolesessionname"] = s.Name
+	r.lists["sts:transitivetagkeys"] = s.Transitive
+	var actions []string
+	if s.SourceIdentity != "" {
+		r.Keys["sts:sourceidentity"] = s.SourceIdentity
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	if len(s.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	for _, action := range append(actions, operation) {
+		err := d.Authorize(ctx, action, r)
+		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
+			return From(ctx).deny(refusal(action), f.Detail)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trustOf is a role as what is to be assumed: with its trust policy, and with the longest session that it allows. A role that is gone is ErrNoRows.
@@ -276,6 +283,19 @@ func (d *Directory) sessionPolicies(ctx context.Context, account, document strin
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// startLimited is startSession for one that may do no more than the session policies allow: that which it has and those of account that arns name. packed is how much of
+// their room these and its tags take, in percent. Its further faults are MalformedPolicyDocument and Validation for the policies.
+func (d *Directory) startLimited(ctx context.Context, account string, s *sealedSession, arns []string, lifetime time.Duration) (t *TemporaryCredentials, packed int, err error) {
+	if s.PolicyIDs, err = d.sessionPolicies(ctx, account, s.Policy, arns); err != nil {
+		return nil, 0, err
+	}
+	if packed, err = packedPercent(s, arns); err != nil {
+		return nil, 0, err
+	}
+	t, err = d.startSession(ctx, account, *s, lifetime)
+	return t, packed, err
 }
 
 // packedPercent measures the session policies and tags against their room. AWS packs them in a way that it does not publish; here characters count.

@@ -59,15 +59,8 @@ func (d *Directory) FederationToken(ctx context.Context, in FederationToken) (*F
 	if err != nil {
 		return nil, err
 	}
-	s := sealedSession{Kind: ofFederated, Owner: c.Principal.ID, Issuer: c.AccessKeyID, Name: in.Name, Policy: in.Policy, Tags: tagMap(in.Tags)}
-	if s.PolicyIDs, err = d.sessionPolicies(ctx, account, in.Policy, in.PolicyARNs); err != nil {
-		return nil, err
-	}
-	packed, err := packedPercent(&s, in.PolicyARNs)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.startSession(ctx, account, s, lifetime)
+	s := &sealedSession{Kind: ofFederated, Owner: c.Principal.ID, Issuer: c.AccessKeyID, Name: in.Name, Policy: in.Policy, Tags: tagMap(in.Tags)}
+	t, packed, err := d.startLimited(ctx, account, s, in.PolicyARNs, lifetime)
 	if err != nil {
 		return nil, err
 	}

@@ -76,14 +76,7 @@ func (d *Directory) AssumeRoleWithWebIdentity(ctx context.Context, in AssumeRole
 	if err != nil {
 		return nil, err
 	}
-	if session.PolicyIDs, err = d.sessionPolicies(ctx, a.Account, in.Policy, in.PolicyARNs); err != nil {
-		return nil, err
-	}
-	packed, err := packedPercent(session, in.PolicyARNs)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.startSession(ctx, a.Account, *session, lifetime)
+	t, packed, err := d.startLimited(ctx, a.Account, session, in.PolicyARNs, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +137,7 @@ func (d *Directory) authorizeToken(ctx context.Context, role *entity, token *oid
 		return 0, err
 	}
 	r.RequestTags = session.Tags
-	r.Keys = map[string]string{"sts:rolesessionname": session.Name}
-	r.lists = map[string][]string{"sts:transitivetagkeys": session.Transitive}
-	if session.SourceIdentity != "" {
-		r.Keys["sts:sourceidentity"] = session.SourceIdentity
-	}
+	r.Keys, r.lists = map[string]string{}, map[string][]string{}
 	prefix := strings.ToLower(strings.TrimPrefix(token.Issuer, "https://")) + ":"
 	session.Claims = map[string]Claim{}
 	for name, claim := range tokenKeys(token) {
@@ -163,25 +152,8 @@ func (d *Directory) authorizeToken(ctx context.Context, role *entity, token *oid
 			session.Claims[key] = claim
 		}
 	}
-	actions := []string{webIdentityAction}
-	if len(session.Tags) > 0 {
-		actions = append(actions, "sts:TagSession")
-	}
-	if session.SourceIdentity != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	slices.Reverse(actions) // the audit shall keep the last one: the operation itself
-	for _, action := range actions {
-		err := d.Authorize(ctx, action, r)
-		if f := fault.As(err); f != nil && f.Code == fault.AccessDenied {
-			// As for AssumeRole: why is for those who may see the trust policy.
-			return 0, From(ctx).deny(webIdentityRefused, f.Detail)
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	return most, nil
+	// As for AssumeRole: why is for those who may see the trust policy.
+	return most, d.authorizeSession(ctx, webIdentityAction, r, session, func(string) string { return webIdentityRefused })
 }
 
 // tokenKeys are the condition keys that follow from a token, without the provider's name and the colon before them: every claim that is a string or a list of
