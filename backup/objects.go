@@ -77,13 +77,11 @@ func (c *copier) bulk(ctx context.Context, db *sql.DB) (err error) {
 	if c.progress.AllObjects, c.progress.AllBytes, err = registry.CountObjects(ctx, db); err != nil {
 		return err
 	}
-	return c.each(ctx, func(query string, args []any, scan func(sql.Scanner) error) error {
-		return db.Rows(ctx, query, args, scan)
-	}, c.copy)
+	return c.each(ctx, db.In(ctx), c.copy)
 }
 
 // rest copies what the rows of the copy lead to and is not there yet: what came while the others were copied. All that these rows lead to is marked.
-func (c *copier) rest(ctx context.Context, rows registry.Rows) error {
+func (c *copier) rest(ctx context.Context, rows sql.Rows) error {
 	c.mu.Lock()
 	c.damaged, c.progress.Objects, c.progress.Bytes = map[blob.Key]Damage{}, 0, 0
 	c.mu.Unlock()
@@ -96,7 +94,7 @@ func (c *copier) rest(ctx context.Context, rows registry.Rows) error {
 	})
 }
 
-func (c *copier) each(ctx context.Context, rows registry.Rows, f func(context.Context, *registry.Object) error) error {
+func (c *copier) each(ctx context.Context, rows sql.Rows, f func(context.Context, *registry.Object) error) error {
 	var last *registry.Object
 	for {
 		some, err := registry.Objects(rows, last)

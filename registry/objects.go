@@ -23,11 +23,8 @@ type Object struct {
 // objectsAtOnce is how many Objects answers.
 const objectsAtOnce = 1000
 
-// Rows is what reads rows: those of a moment (sql.Tx), or those of now.
-type Rows func(query string, args []any, scan func(row sql.Scanner) error) error
-
-// Objects answers some of the objects that rows lead to, those after another one; nil is before the first. None is the end.
-func Objects(rows Rows, after *Object) (some []Object, err error) {
+// Objects answers some of the objects that rows lead to, those after another one; nil is before the first. None is the end. rows reads those of a moment (a transaction's) or those of now.
+func Objects(rows sql.Rows, after *Object) (some []Object, err error) {
 	var row int64
 	if after != nil {
 		row = after.row

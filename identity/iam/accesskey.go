@@ -75,7 +75,7 @@ func (d *Directory) CreateAccessKey(ctx context.Context, userName string) (*Acce
 				return err
 			}
 		}
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, o.id)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, o.id)
 		if err != nil {
 			return err
 		}

@@ -97,12 +97,12 @@ func (d *Directory) insertAccount(tx *sql.Tx, id, name, email string, now time.T
 	if a.Email == "" {
 		a.Email = a.ID + "@account.invalid"
 	}
-	if there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1`, a.ID); err != nil {
+	if there, err := tx.Count(`SELECT COUNT(*) FROM iam_account WHERE id = $1`, a.ID); err != nil {
 		return nil, err
 	} else if there > 0 {
 		return nil, fault.New(fault.EntityAlreadyExists, "Account with id %s already exists.", a.ID)
 	}
-	if there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE LOWER(email) = LOWER($1)`, a.Email); err != nil {
+	if there, err := tx.Count(`SELECT COUNT(*) FROM iam_account WHERE LOWER(email) = LOWER($1)`, a.Email); err != nil {
 		return nil, err
 	} else if there > 0 {
 		return nil, fault.New(fault.EntityAlreadyExists, "Account with email %s already exists.", a.Email)
@@ -124,9 +124,7 @@ func readAccount(row sql.Scanner) (a Account, err error) {
 
 // account returns the account that a condition names.
 func (d *Directory) account(ctx context.Context, where string, args ...any) (*Account, error) {
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT `+accountColumns+` FROM iam_account `+where, args, scan)
-	}, readAccount)
+	found, err := sql.Gather(d.db.In(ctx), `SELECT `+accountColumns+` FROM iam_account `+where, args, readAccount)
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +151,7 @@ func (d *Directory) FirstAccount(ctx context.Context) (*Account, error) {
 
 // Accounts returns a page of all accounts, by id.
 func (d *Directory) Accounts(ctx context.Context, p Page) ([]Account, string, error) {
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT `+accountColumns+` FROM iam_account WHERE id > $1 ORDER BY id LIMIT $2`, sql.Args(p.After, p.limit()+1), scan)
-	}, readAccount)
+	found, err := sql.Gather(d.db.In(ctx), `SELECT `+accountColumns+` FROM iam_account WHERE id > $1 ORDER BY id LIMIT $2`, sql.Args(p.After, p.limit()+1), readAccount)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,14 +31,14 @@ func (d *Directory) AttachPolicy(ctx context.Context, on Ref, policyARN string) 
 			return err
 		}
 		if d.managed.byID[id] == nil {
-			if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE id = $1`, id); err != nil || n == 0 {
-				return orElse(err, fault.New(fault.NoSuchEntity, "Policy %s does not exist or is not attachable.", policyARN))
+			if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy WHERE id = $1`, id); err != nil || n == 0 {
+				return cmp.Or[error](err, fault.New(fault.NoSuchEntity, "Policy %s does not exist or is not attachable.", policyARN))
 			}
 		}
 		if err := attach(tx, e.account, e.id, id); err != nil {
 			return err
 		}
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_attachment WHERE owner = $1`, e.id)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_attachment WHERE owner = $1`, e.id)
 		if err == nil && n > mostPolicies {
 			err = fault.New(fault.LimitExceeded, "Cannot exceed quota for PoliciesPer%s: %d", e.kind.title(), mostPolicies)
 		}
@@ -115,9 +116,7 @@ func (d *Directory) attachedTo(tx *sql.Tx, owner string) ([]AttachedPolicy, erro
 }
 
 func attachedIDs(tx *sql.Tx, owner string) ([]string, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT policy FROM iam_attachment WHERE owner = $1 ORDER BY policy`, sql.Args(owner), scan)
-	}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
+	return sql.Gather(tx.Rows, `SELECT policy FROM iam_attachment WHERE owner = $1 ORDER BY policy`, sql.Args(owner), func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
 }
 
 // PolicyEntity is a user, group or role that uses a managed policy.
@@ -163,9 +162,7 @@ func entitiesForPolicy(tx *sql.Tx, account, policyID string, f EntityFilter, p P
 			continue
 		}
 		read := func(query string) error {
-			found, err := gather(func(scan func(sql.Scanner) error) error {
-				return tx.Rows(query, sql.Args(policyID, account, max(p.After, k.idPrefix()), len(prefix), prefix, k.idPrefix()+endOfIDs, p.limit()+1), scan)
-			}, func(row sql.Scanner) (PolicyEntity, error) {
+			found, err := sql.Gather(tx.Rows, query, sql.Args(policyID, account, max(p.After, k.idPrefix()), len(prefix), prefix, k.idPrefix()+endOfIDs, p.limit()+1), func(row sql.Scanner) (PolicyEntity, error) {
 				x := PolicyEntity{Kind: k}
 				return x, row.Scan(&x.ID, &x.Name)
 			})

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -72,8 +73,8 @@ func (d *Directory) setBoundary(ctx context.Context, e *entity, id string) error
 	}
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
 		if id != "" && d.managed.byID[id] == nil {
-			if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE id = $1`, id); err != nil || n == 0 {
-				return orElse(err, fault.New(fault.NoSuchEntity, "Policy does not exist or is not attachable."))
+			if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy WHERE id = $1`, id); err != nil || n == 0 {
+				return cmp.Or[error](err, fault.New(fault.NoSuchEntity, "Policy does not exist or is not attachable."))
 			}
 		}
 		n, err := tx.Exec(`UPDATE `+e.kind.table()+` SET boundary = $1 WHERE id = $2`, id, e.id)

@@ -202,9 +202,7 @@ func (x *detailReader) addRole(e *entity) error {
 	if r.Inline, r.Attached, err = x.policies(e); err != nil {
 		return err
 	}
-	profiles, err := gather(func(scan func(sql.Scanner) error) error {
-		return x.tx.Rows(`SELECT id, name, path, created FROM iam_instance_profile WHERE role = $1 ORDER BY folded LIMIT $2`, sql.Args(e.id, mostProfilesShown), scan)
-	}, scanEntity(KindInstanceProfile, e.account))
+	profiles, err := sql.Gather(x.tx.Rows, `SELECT id, name, path, created FROM iam_instance_profile WHERE role = $1 ORDER BY folded LIMIT $2`, sql.Args(e.id, mostProfilesShown), scanEntity(KindInstanceProfile, e.account))
 	for i := range profiles {
 		p := profiles[i].instanceProfile()
 		p.Role = role
@@ -220,9 +218,7 @@ const mostProfilesShown = 100
 
 // policies reads the inline and attached policies of a user, group or role.
 func (x *detailReader) policies(e *entity) ([]InlinePolicy, []AttachedPolicy, error) {
-	inline, err := gather(func(scan func(sql.Scanner) error) error {
-		return x.tx.Rows(`SELECT name, document FROM iam_inline WHERE owner = $1 ORDER BY name`, sql.Args(e.id), scan)
-	}, func(row sql.Scanner) (p InlinePolicy, err error) {
+	inline, err := sql.Gather(x.tx.Rows, `SELECT name, document FROM iam_inline WHERE owner = $1 ORDER BY name`, sql.Args(e.id), func(row sql.Scanner) (p InlinePolicy, err error) {
 		err = row.Scan(&p.Name, &p.Document)
 		x.text += len(p.Document)
 		return p, err
@@ -243,9 +239,7 @@ func (x *detailReader) addPolicy(e *entity) error {
 	if aws := x.d.managed.byID[e.id]; aws != nil {
 		out.Versions = []PolicyVersion{{Version: aws.Version, Document: aws.document, Default: true, Created: aws.Created}}
 	} else {
-		out.Versions, err = gather(func(scan func(sql.Scanner) error) error {
-			return x.tx.Rows(`SELECT version, document, created FROM iam_policy_version WHERE policy = $1 ORDER BY version DESC`, sql.Args(e.id), scan)
-		}, func(row sql.Scanner) (v PolicyVersion, err error) {
+		out.Versions, err = sql.Gather(x.tx.Rows, `SELECT version, document, created FROM iam_policy_version WHERE policy = $1 ORDER BY version DESC`, sql.Args(e.id), func(row sql.Scanner) (v PolicyVersion, err error) {
 			var number, created int64
 			err = row.Scan(&number, &v.Document, &created)
 			v.Version, v.Created = versionName(number), sql.Time(created)

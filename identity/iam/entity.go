@@ -279,10 +279,3 @@ func (d *Directory) commit(ctx context.Context, account string, f func(tx *sql.T
 		return c.Record(tx, d.log)
 	})
 }
-
-// count answers a query for one number.
-func count(tx *sql.Tx, query string, args ...any) (int, error) {
-	var n int64
-	err := tx.Row(query, args, &n)
-	return int(n), err
-}

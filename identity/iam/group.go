@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -47,10 +48,8 @@ func (d *Directory) Group(ctx context.Context, name string, p Page) (*Group, []U
 	if err != nil {
 		return nil, nil, "", err
 	}
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT u.id, u.name, u.path, u.created FROM iam_membership m JOIN iam_user u ON u.id = m.user_id
-			WHERE m.group_id = $1 AND u.folded > $2 ORDER BY u.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, scanEntity(KindUser, e.account))
+	found, err := sql.Gather(d.db.In(ctx), `SELECT u.id, u.name, u.path, u.created FROM iam_membership m JOIN iam_user u ON u.id = m.user_id
+			WHERE m.group_id = $1 AND u.folded > $2 ORDER BY u.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scanEntity(KindUser, e.account))
 	found, next := cut(p, found, func(u *entity) string { return fold(u.name) })
 	users := make([]User, len(found))
 	for i := range found {
@@ -84,13 +83,13 @@ func (d *Directory) DeleteGroup(ctx context.Context, name string) error {
 		if err := e.stands(tx); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_membership WHERE group_id = $1`, e.id); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove users from group first."))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_membership WHERE group_id = $1`, e.id); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove users from group first."))
 		}
 		if err := e.bare(tx); err != nil {
 			return err
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_group WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_group WHERE id = $1`)
 	})
 }
 
@@ -100,7 +99,7 @@ func (d *Directory) AddUserToGroup(ctx context.Context, group, user string) erro
 		if _, err := tx.Exec(`INSERT INTO iam_membership (user_id, group_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, u.id, g.id); err != nil {
 			return err
 		}
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_membership WHERE user_id = $1`, u.id)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_membership WHERE user_id = $1`, u.id)
 		if err == nil && n > mostGroupsPerUser {
 			err = fault.New(fault.LimitExceeded, "Cannot exceed quota for GroupsPerUser: %d", mostGroupsPerUser)
 		}
@@ -142,10 +141,8 @@ func (d *Directory) GroupsForUser(ctx context.Context, user string, p Page) ([]G
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT g.id, g.name, g.path, g.created FROM iam_membership m JOIN iam_group g ON g.id = m.group_id
-			WHERE m.user_id = $1 AND g.folded > $2 ORDER BY g.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, scanEntity(KindGroup, e.account))
+	found, err := sql.Gather(d.db.In(ctx), `SELECT g.id, g.name, g.path, g.created FROM iam_membership m JOIN iam_group g ON g.id = m.group_id
+			WHERE m.user_id = $1 AND g.folded > $2 ORDER BY g.folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scanEntity(KindGroup, e.account))
 	found, next := cut(p, found, func(g *entity) string { return fold(g.name) })
 	out := make([]Group, len(found))
 	for i := range found {

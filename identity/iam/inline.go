@@ -70,9 +70,7 @@ func (d *Directory) InlinePolicies(ctx context.Context, on Ref, p Page) ([]strin
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT name FROM iam_inline WHERE owner = $1 AND name > $2 ORDER BY name LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (name string, err error) { return name, row.Scan(&name) })
+	out, err := sql.Gather(d.db.In(ctx), `SELECT name FROM iam_inline WHERE owner = $1 AND name > $2 ORDER BY name LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), func(row sql.Scanner) (name string, err error) { return name, row.Scan(&name) })
 	out, next := cut(p, out, func(name *string) string { return *name })
 	return out, next, err
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -89,10 +90,8 @@ func (d *Directory) InstanceProfilesForRole(ctx context.Context, role string, p 
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT id, name, path, created FROM iam_instance_profile WHERE role = $1 AND folded > $2 ORDER BY folded LIMIT $3`,
-			sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, scanEntity(KindInstanceProfile, e.account))
+	found, err := sql.Gather(d.db.In(ctx), `SELECT id, name, path, created FROM iam_instance_profile WHERE role = $1 AND folded > $2 ORDER BY folded LIMIT $3`,
+		sql.Args(e.id, p.After, p.limit()+1), scanEntity(KindInstanceProfile, e.account))
 	if err != nil {
 		return nil, "", err
 	}
@@ -137,10 +136,10 @@ func (d *Directory) DeleteInstanceProfile(ctx context.Context, name string) erro
 		if err := e.stands(tx); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_instance_profile WHERE id = $1 AND role <> ''`, e.id); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove roles from instance profile first."))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_instance_profile WHERE id = $1 AND role <> ''`, e.id); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove roles from instance profile first."))
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_instance_profile WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_instance_profile WHERE id = $1`)
 	})
 }
 

@@ -33,20 +33,16 @@ func (d *Directory) list(ctx context.Context, k Kind, action, prefix string, p P
 // listTx reads a page, and one entry more if there is one.
 func listTx(tx *sql.Tx, k Kind, account, prefix string, p Page) ([]entity, error) {
 	if prefix = orRoot(prefix); prefix == "/" {
-		return gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT id, name, path, created FROM `+k.table()+` WHERE account = $1 AND folded > $2 ORDER BY folded LIMIT $3`,
-				sql.Args(account, p.After, p.limit()+1), scan)
-		}, scanEntity(k, account))
+		return sql.Gather(tx.Rows, `SELECT id, name, path, created FROM `+k.table()+` WHERE account = $1 AND folded > $2 ORDER BY folded LIMIT $3`,
+			sql.Args(account, p.After, p.limit()+1), scanEntity(k, account))
 	}
 	path, folded, err := afterPath(tx, k, account, p.After)
 	if err != nil {
 		return nil, err
 	}
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT id, name, path, created FROM `+k.table()+`
+	return sql.Gather(tx.Rows, `SELECT id, name, path, created FROM `+k.table()+`
 			WHERE account = $1 AND path >= $2 AND path < $3 AND (path, folded) > ($4, $5) ORDER BY path, folded LIMIT $6`,
-			sql.Args(account, prefix, prefix+endOfPaths, path, folded, p.limit()+1), scan)
-	}, scanEntity(k, account))
+		sql.Args(account, prefix, prefix+endOfPaths, path, folded, p.limit()+1), scanEntity(k, account))
 }
 
 // endOfPaths sorts behind everything that a path may go on with (IAM-2).

@@ -50,7 +50,7 @@ func (d *Directory) SetAccountState(tx *sql.Tx, id string, s AccountState) error
 
 // Closed reports whether there is an account that is not in use, in a transaction of the organization's.
 func (d *Directory) Closed(tx *sql.Tx, account string) (bool, error) {
-	n, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1 AND state <> $2`, account, string(AccountActive))
+	n, err := tx.Count(`SELECT COUNT(*) FROM iam_account WHERE id = $1 AND state <> $2`, account, string(AccountActive))
 	return n > 0, err
 }
 

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -107,11 +108,11 @@ func (d *Directory) CreateOIDCProvider(ctx context.Context, url string, clients,
 		return nil, err
 	}
 	err = d.commit(ctx, account, func(tx *sql.Tx) error {
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1 AND url = $2`, account, e.name); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.EntityAlreadyExists, "Provider with url %s already exists.", issuer))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1 AND url = $2`, account, e.name); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.EntityAlreadyExists, "Provider with url %s already exists.", issuer))
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1`, account); err != nil || n >= mostProviders {
-			return orElse(err, fault.New(fault.LimitExceeded, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", mostProviders))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1`, account); err != nil || n >= mostProviders {
+			return cmp.Or[error](err, fault.New(fault.LimitExceeded, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", mostProviders))
 		}
 		if _, err := tx.Exec(`INSERT INTO iam_oidc_provider (id, account, url, thumbprints, created) VALUES ($1, $2, $3, $4, $5)`,
 			e.id, account, e.name, strings.Join(thumbprints, " "), sql.Micros(e.created)); err != nil {
@@ -183,9 +184,7 @@ func (d *Directory) OIDCProvider(ctx context.Context, providerARN string) (*OIDC
 
 // readClients reads the client ids of a provider in their order.
 func readClients(tx *sql.Tx, provider string) ([]string, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT client FROM iam_oidc_client WHERE provider = $1 ORDER BY position, client`, sql.Args(provider), scan)
-	}, func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
+	return sql.Gather(tx.Rows, `SELECT client FROM iam_oidc_client WHERE provider = $1 ORDER BY position, client`, sql.Args(provider), func(row sql.Scanner) (id string, err error) { return id, row.Scan(&id) })
 }
 
 // OIDCProviders returns the ARNs of the providers of the caller's account: a hundred at most, so in one piece, as IAM answers them.
@@ -197,9 +196,7 @@ func (d *Directory) OIDCProviders(ctx context.Context) ([]string, error) {
 	if err := d.Authorize(ctx, "iam:ListOpenIDConnectProviders", &Resource{ARN: "*"}); err != nil {
 		return nil, err
 	}
-	return gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT url FROM iam_oidc_provider WHERE account = $1 ORDER BY url`, sql.Args(account), scan)
-	}, func(row sql.Scanner) (string, error) {
+	return sql.Gather(d.db.In(ctx), `SELECT url FROM iam_oidc_provider WHERE account = $1 ORDER BY url`, sql.Args(account), func(row sql.Scanner) (string, error) {
 		e := entity{kind: KindProvider, account: account, path: "/"}
 		err := row.Scan(&e.name)
 		return e.arn(), err
@@ -217,7 +214,7 @@ func (d *Directory) DeleteOIDCProvider(ctx context.Context, providerARN string) 
 		return err
 	}
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
-		return execAll(tx, e.id, `DELETE FROM iam_oidc_client WHERE provider = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_oidc_provider WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_oidc_client WHERE provider = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_oidc_provider WHERE id = $1`)
 	})
 }
 
@@ -245,7 +242,7 @@ func (d *Directory) AddClientID(ctx context.Context, providerARN, id string) err
 		if len(have) >= mostClients {
 			return tooManyClients()
 		}
-		last, err := count(tx, `SELECT COALESCE(MAX(position), 0) FROM iam_oidc_client WHERE provider = $1`, e.id)
+		last, err := tx.Count(`SELECT COALESCE(MAX(position), 0) FROM iam_oidc_client WHERE provider = $1`, e.id)
 		if err != nil {
 			return err
 		}

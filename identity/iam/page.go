@@ -1,7 +1,5 @@
 package iam
 
-import "github.com/berth-registry/berth/storage/sql"
-
 // Page says which part of a list is wanted (IAM-10).
 type Page struct {
 	// After is what the page before ended with; "" is the first page. Doors hand it out sealed.
@@ -26,17 +24,4 @@ func cut[T any](p Page, entries []T, key func(*T) string) ([]T, string) {
 		return entries[:n], key(&entries[n-1])
 	}
 	return entries, ""
-}
-
-// gather reads the rows of a query.
-func gather[T any](rows func(scan func(sql.Scanner) error) error, read func(sql.Scanner) (T, error)) ([]T, error) {
-	var out []T
-	err := rows(func(row sql.Scanner) error {
-		v, err := read(row)
-		if err == nil {
-			out = append(out, v)
-		}
-		return err
-	})
-	return out, err
 }

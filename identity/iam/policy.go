@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -113,14 +114,6 @@ func (d *Directory) authorizeNew(ctx context.Context, create, tag string, r *Res
 	return d.Authorize(ctx, create, r)
 }
 
-// orElse is err, or if there is none the fault.
-func orElse(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
 func checkManaged(document string) error {
 	if err := checkDocument(document, policy.Identity); err != nil {
 		return err
@@ -178,10 +171,10 @@ func (d *Directory) policyInList(tx *sql.Tx, account string, e *entity) (*Manage
 
 // policyUses counts what in account a policy is attached to, and whose boundary it is.
 func policyUses(tx *sql.Tx, account, id string) (attachments, boundaries int, err error) {
-	if attachments, err = count(tx, `SELECT COUNT(*) FROM iam_attachment WHERE policy = $1 AND account = $2`, id, account); err != nil {
+	if attachments, err = tx.Count(`SELECT COUNT(*) FROM iam_attachment WHERE policy = $1 AND account = $2`, id, account); err != nil {
 		return 0, 0, err
 	}
-	boundaries, err = count(tx, `SELECT (SELECT COUNT(*) FROM iam_user WHERE account = $1 AND boundary = $2) + (SELECT COUNT(*) FROM iam_role WHERE account = $3 AND boundary = $4)`,
+	boundaries, err = tx.Count(`SELECT (SELECT COUNT(*) FROM iam_user WHERE account = $1 AND boundary = $2) + (SELECT COUNT(*) FROM iam_role WHERE account = $3 AND boundary = $4)`,
 		account, id, account, id)
 	return attachments, boundaries, err
 }
@@ -314,11 +307,11 @@ func (d *Directory) DeletePolicy(ctx context.Context, policyARN string) error {
 		if attachments+boundaries > 0 {
 			return fault.New(fault.DeleteConflict, "Cannot delete a policy attached to entities.")
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1`, e.id); err != nil || n > 1 {
-			return orElse(err, fault.New(fault.DeleteConflict,
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1`, e.id); err != nil || n > 1 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict,
 				"This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."))
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_policy_version WHERE policy = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_policy WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_policy_version WHERE policy = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_policy WHERE id = $1`)
 	})
 }
 
@@ -329,16 +322,6 @@ func (d *Directory) reachOwnPolicy(ctx context.Context, action, policyARN string
 		return nil, err
 	}
 	return e, d.changeable(e)
-}
-
-// execAll runs statements whose one parameter is id.
-func execAll(tx *sql.Tx, id string, statements ...string) error {
-	for _, s := range statements {
-		if _, err := tx.Exec(s, id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func versionName(n int64) string { return "v" + strconv.FormatInt(n, 10) }

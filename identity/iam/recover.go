@@ -22,7 +22,7 @@ func (d *Directory) RecoverRoot(ctx context.Context, account string) (*AccessKey
 	}
 	var key *AccessKey
 	err := d.db.Write(ctx, func(tx *sql.Tx) error {
-		there, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE id = $1`, account)
+		there, err := tx.Count(`SELECT COUNT(*) FROM iam_account WHERE id = $1`, account)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -288,12 +289,12 @@ func (d *Directory) DeleteRole(ctx context.Context, name string) error {
 		if err := e.stands(tx); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_instance_profile WHERE role = $1`, e.id); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove roles from instance profile first."))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_instance_profile WHERE role = $1`, e.id); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict, "Cannot delete entity, must remove roles from instance profile first."))
 		}
 		if err := e.bare(tx); err != nil {
 			return err
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
 	})
 }

@@ -40,7 +40,7 @@ func (d *Directory) CreateService(ctx context.Context, name string) (*Service, *
 	s := &Service{Name: name, Created: stored(d.options.Now())}
 	var key *AccessKey
 	err := d.commit(ctx, servicesAccount, func(tx *sql.Tx) error {
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_service WHERE name = $1`, name)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_service WHERE name = $1`, name)
 		if err == nil && n > 0 {
 			err = fault.New(fault.EntityAlreadyExists, "Service with name %s already exists.", name)
 		}
@@ -74,9 +74,7 @@ func (d *Directory) Services(ctx context.Context, p Page) ([]Service, string, er
 	next := ""
 	err := d.db.View(ctx, func(tx *sql.Tx) error {
 		ids := map[string]string{}
-		found, err := gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT id, name, created FROM iam_service WHERE name > $1 ORDER BY name LIMIT $2`, sql.Args(p.After, p.limit()+1), scan)
-		}, func(row sql.Scanner) (s Service, err error) {
+		found, err := sql.Gather(tx.Rows, `SELECT id, name, created FROM iam_service WHERE name > $1 ORDER BY name LIMIT $2`, sql.Args(p.After, p.limit()+1), func(row sql.Scanner) (s Service, err error) {
 			var id string
 			var created int64
 			err = row.Scan(&id, &s.Name, &created)
@@ -98,9 +96,7 @@ func (d *Directory) Services(ctx context.Context, p Page) ([]Service, string, er
 }
 
 func keysOf(tx *sql.Tx, owner string) ([]AccessKey, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT id, active, created FROM iam_access_key WHERE owner = $1 ORDER BY created, id`, sql.Args(owner), scan)
-	}, func(row sql.Scanner) (k AccessKey, err error) {
+	return sql.Gather(tx.Rows, `SELECT id, active, created FROM iam_access_key WHERE owner = $1 ORDER BY created, id`, sql.Args(owner), func(row sql.Scanner) (k AccessKey, err error) {
 		var created int64
 		err = row.Scan(&k.ID, &k.Active, &created)
 		k.Created = sql.Time(created)
@@ -116,7 +112,7 @@ func (d *Directory) DeleteService(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return execAll(tx, id, `DELETE FROM iam_access_key WHERE owner = $1`, `DELETE FROM iam_service WHERE id = $1`)
+		return tx.ExecAll(sql.Args(id), `DELETE FROM iam_access_key WHERE owner = $1`, `DELETE FROM iam_service WHERE id = $1`)
 	})
 }
 
@@ -129,7 +125,7 @@ func (d *Directory) CreateServiceKey(ctx context.Context, name string) (*AccessK
 		if err != nil {
 			return err
 		}
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, id)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, id)
 		if err == nil && n >= mostKeysPerUser {
 			err = fault.New(fault.LimitExceeded, "Cannot exceed quota for access keys of a service: %d", mostKeysPerUser)
 		}

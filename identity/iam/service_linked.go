@@ -135,7 +135,7 @@ func (d *Directory) DeleteServiceLinkedRole(ctx context.Context, name string) (t
 		if needed { // the attempt is recorded all the same
 			return nil
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_attachment WHERE owner = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_attachment WHERE owner = $1`, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_role WHERE id = $1`)
 	})
 	return deletionTask + service + e.name + "/" + base64.RawURLEncoding.EncodeToString(d.seals.seal([]byte(e.id), deletionTask+e.account)), err
 }

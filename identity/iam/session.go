@@ -158,7 +158,7 @@ func ownerStands(tx *sql.Tx, kind sessionKind, owner string) error {
 	if k, ok := kindOfID(owner); ok {
 		table = k.table()
 	}
-	n, err := count(tx, `SELECT COUNT(*) FROM `+table+` WHERE id = $1`, owner)
+	n, err := tx.Count(`SELECT COUNT(*) FROM `+table+` WHERE id = $1`, owner)
 	if err == nil && n == 0 {
 		err = sql.ErrNoRows
 	}

@@ -220,9 +220,7 @@ func (s *simulator) readSource(ctx context.Context, action, source string) error
 
 // groupsOf reads the groups of a user, by name.
 func groupsOf(tx *sql.Tx, user *entity) ([]entity, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT g.id, g.name, g.path, g.created FROM iam_membership m JOIN iam_group g ON g.id = m.group_id WHERE m.user_id = $1 ORDER BY g.folded`, sql.Args(user.id), scan)
-	}, scanEntity(KindGroup, user.account))
+	return sql.Gather(tx.Rows, `SELECT g.id, g.name, g.path, g.created FROM iam_membership m JOIN iam_group g ON g.id = m.group_id WHERE m.user_id = $1 ORDER BY g.folded`, sql.Args(user.id), scanEntity(KindGroup, user.account))
 }
 
 // addPolicies adds the inline and attached policies of a user, group or role.

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"regexp"
@@ -17,8 +18,8 @@ func (d *Directory) CreateAccountAlias(ctx context.Context, alias string) error 
 		return invalidValue(alias, "accountAlias", "Member must satisfy regular expression pattern: ^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$")
 	}
 	return d.changeAlias(ctx, "iam:CreateAccountAlias", func(tx *sql.Tx, account string) error {
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_account WHERE alias = $1 AND id <> $2`, alias, account); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.EntityAlreadyExists, "The account alias %s already exists.", alias))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_account WHERE alias = $1 AND id <> $2`, alias, account); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.EntityAlreadyExists, "The account alias %s already exists.", alias))
 		}
 		_, err := tx.Exec(`UPDATE iam_account SET alias = $1 WHERE id = $2`, alias, account)
 		return err
@@ -96,7 +97,7 @@ func (d *Directory) AccountSummary(ctx context.Context) (map[string]int32, error
 			"Providers":                `SELECT COUNT(*) FROM iam_oidc_provider WHERE account = $1`,
 			"AccountAccessKeysPresent": `SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`,
 		} {
-			n, err := count(tx, query, account)
+			n, err := tx.Count(query, account)
 			if err != nil {
 				return err
 			}

@@ -59,9 +59,7 @@ func (d *Directory) tags(ctx context.Context, owner string) (map[string]string, 
 
 // readTags reads the tags of one owner as operations answer them: by key.
 func readTags(tx *sql.Tx, owner string) ([]Tag, error) {
-	return gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT name, value FROM iam_tag WHERE owner = $1 ORDER BY folded`, sql.Args(owner), scan)
-	}, scanTag)
+	return sql.Gather(tx.Rows, `SELECT name, value FROM iam_tag WHERE owner = $1 ORDER BY folded`, sql.Args(owner), scanTag)
 }
 
 func scanTag(row sql.Scanner) (t Tag, err error) { return t, row.Scan(&t.Key, &t.Value) }
@@ -95,7 +93,7 @@ func (d *Directory) Tag(ctx context.Context, on Ref, tags []Tag) error {
 		if err := putTags(tx, e.id, tags); err != nil {
 			return err
 		}
-		n, err := count(tx, `SELECT COUNT(*) FROM iam_tag WHERE owner = $1`, e.id)
+		n, err := tx.Count(`SELECT COUNT(*) FROM iam_tag WHERE owner = $1`, e.id)
 		if err == nil && n > mostTags {
 			err = tooManyTags()
 		}
@@ -128,9 +126,7 @@ func (d *Directory) Tags(ctx context.Context, on Ref, p Page) ([]Tag, string, er
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT name, value FROM iam_tag WHERE owner = $1 AND folded > $2 ORDER BY folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scan)
-	}, scanTag)
+	out, err := sql.Gather(d.db.In(ctx), `SELECT name, value FROM iam_tag WHERE owner = $1 AND folded > $2 ORDER BY folded LIMIT $3`, sql.Args(e.id, p.After, p.limit()+1), scanTag)
 	out, next := cut(p, out, func(t *Tag) string { return fold(t.Key) })
 	return out, next, err
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -88,7 +89,7 @@ func creation(e *entity, boundary string, tags []Tag) *Resource {
 
 // free fails if the name is taken (IAM-3).
 func (e *entity) free(tx *sql.Tx) error {
-	n, err := count(tx, `SELECT COUNT(*) FROM `+e.kind.table()+` WHERE account = $1 AND folded = $2 AND id <> $3`, e.account, fold(e.name), e.id)
+	n, err := tx.Count(`SELECT COUNT(*) FROM `+e.kind.table()+` WHERE account = $1 AND folded = $2 AND id <> $3`, e.account, fold(e.name), e.id)
 	if err == nil && n > 0 {
 		err = alreadyThere(e.kind, e.name)
 	}
@@ -226,14 +227,14 @@ func (d *Directory) DeleteUser(ctx context.Context, name string) error {
 			{`SELECT COUNT(*) FROM iam_access_key WHERE owner = $1`, "Cannot delete entity, must delete access keys first."},
 			{`SELECT COUNT(*) FROM iam_membership WHERE user_id = $1`, "Cannot delete entity, must remove users from group first."},
 		} {
-			if n, err := count(tx, c.query, e.id); err != nil || n > 0 {
-				return orElse(err, fault.New(fault.DeleteConflict, "%s", c.message))
+			if n, err := tx.Count(c.query, e.id); err != nil || n > 0 {
+				return cmp.Or[error](err, fault.New(fault.DeleteConflict, "%s", c.message))
 			}
 		}
 		if err := e.bare(tx); err != nil {
 			return err
 		}
-		return execAll(tx, e.id, `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_user WHERE id = $1`)
+		return tx.ExecAll(sql.Args(e.id), `DELETE FROM iam_tag WHERE owner = $1`, `DELETE FROM iam_user WHERE id = $1`)
 	})
 }
 
@@ -243,8 +244,8 @@ func (e *entity) bare(tx *sql.Tx) error {
 		{`SELECT COUNT(*) FROM iam_attachment WHERE owner = $1`, "Cannot delete entity, must detach all policies first."},
 		{`SELECT COUNT(*) FROM iam_inline WHERE owner = $1`, "Cannot delete entity, must delete policies first."},
 	} {
-		if n, err := count(tx, c.query, e.id); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.DeleteConflict, "%s", c.message))
+		if n, err := tx.Count(c.query, e.id); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict, "%s", c.message))
 		}
 	}
 	return nil

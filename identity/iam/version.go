@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -36,8 +37,8 @@ func (d *Directory) CreatePolicyVersion(ctx context.Context, policyARN, document
 		if err := e.stands(tx); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1`, e.id); err != nil || n >= mostVersions {
-			return orElse(err, fault.New(fault.LimitExceeded,
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1`, e.id); err != nil || n >= mostVersions {
+			return cmp.Or[error](err, fault.New(fault.LimitExceeded,
 				"A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", mostVersions))
 		}
 		var number int64
@@ -94,14 +95,12 @@ func (d *Directory) PolicyVersions(ctx context.Context, policyARN string) ([]Pol
 	if aws := d.managed.byID[e.id]; aws != nil {
 		return []PolicyVersion{{Version: aws.Version, Default: true, Created: aws.Created}}, nil
 	}
-	return gather(func(scan func(sql.Scanner) error) error {
-		return d.db.Rows(ctx, `SELECT v.version, v.created, p.current_version FROM iam_policy_version v JOIN iam_policy p ON p.id = v.policy WHERE v.policy = $1 ORDER BY v.version DESC`,
-			sql.Args(e.id), scan)
-	}, func(row sql.Scanner) (PolicyVersion, error) {
-		var number, created, current int64
-		err := row.Scan(&number, &created, &current)
-		return PolicyVersion{Version: versionName(number), Default: number == current, Created: sql.Time(created)}, err
-	})
+	return sql.Gather(d.db.In(ctx), `SELECT v.version, v.created, p.current_version FROM iam_policy_version v JOIN iam_policy p ON p.id = v.policy WHERE v.policy = $1 ORDER BY v.version DESC`,
+		sql.Args(e.id), func(row sql.Scanner) (PolicyVersion, error) {
+			var number, created, current int64
+			err := row.Scan(&number, &created, &current)
+			return PolicyVersion{Version: versionName(number), Default: number == current, Created: sql.Time(created)}, err
+		})
 }
 
 // SetDefaultPolicyVersion makes a version the one that counts, from the next request on.
@@ -112,8 +111,8 @@ func (d *Directory) SetDefaultPolicyVersion(ctx context.Context, policyARN, vers
 	}
 	number := versionNumber(version)
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1 AND version = $2`, e.id, number); err != nil || n == 0 {
-			return orElse(err, versionMissing(policyARN, version))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy_version WHERE policy = $1 AND version = $2`, e.id, number); err != nil || n == 0 {
+			return cmp.Or[error](err, versionMissing(policyARN, version))
 		}
 		_, err := tx.Exec(`UPDATE iam_policy SET current_version = $1, updated = $2 WHERE id = $3`, number, sql.Micros(d.options.Now()), e.id)
 		return err
@@ -128,8 +127,8 @@ func (d *Directory) DeletePolicyVersion(ctx context.Context, policyARN, version 
 	}
 	number := versionNumber(version)
 	return d.commit(ctx, e.account, func(tx *sql.Tx) error {
-		if n, err := count(tx, `SELECT COUNT(*) FROM iam_policy WHERE id = $1 AND current_version = $2`, e.id, number); err != nil || n > 0 {
-			return orElse(err, fault.New(fault.DeleteConflict, "Cannot delete the default version of a policy."))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM iam_policy WHERE id = $1 AND current_version = $2`, e.id, number); err != nil || n > 0 {
+			return cmp.Or[error](err, fault.New(fault.DeleteConflict, "Cannot delete the default version of a policy."))
 		}
 		n, err := tx.Exec(`DELETE FROM iam_policy_version WHERE policy = $1 AND version = $2`, e.id, number)
 		if err == nil && n == 0 {

@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,7 +25,7 @@ const accountQuery = `SELECT a.account, i.name, i.email, i.state, a.method, a.jo
 
 // accounts reads the accounts of the organization that a condition names.
 func (f *Organization) accounts(tx *sql.Tx, where string, args ...any) ([]Account, error) {
-	return gather(func(scan func(sql.Scanner) error) error { return tx.Rows(accountQuery+where, args, scan) },
+	return sql.Gather(tx.Rows, accountQuery+where, args,
 		func(row sql.Scanner) (a Account, err error) {
 			var joined int64
 			err = row.Scan(&a.ID, &a.Name, &a.Email, &a.State, &a.Method, &joined, &a.Path)
@@ -179,7 +180,7 @@ func (o *Organizations) leave(ctx context.Context, f *Organization, id, refusal 
 			return fault.New(fault.ManagementAccountCannotLeave, "%s", refusal)
 		}
 		if ok, err := f.administers(tx, id); err != nil || ok {
-			return orElse(err, violation("CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG",
+			return cmp.Or[error](err, violation("CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG",
 				"You can't remove an account that is a delegated administrator from the organization. Deregister it first."))
 		}
 		if err := o.clearTarget(tx, f.ID, id); err != nil {

@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,7 +25,7 @@ func (o *Organizations) RegisterDelegatedAdministrator(ctx context.Context, acco
 			return err
 		}
 		if closed, err := o.directory.Closed(tx, account); err != nil || closed {
-			return orElse(err, violation("CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR", "You cannot register a suspended account as delegated administrator."))
+			return cmp.Or[error](err, violation("CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR", "You cannot register a suspended account as delegated administrator."))
 		}
 		n, err := tx.Exec(`INSERT INTO org_delegation (organization, account, service, enabled) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 			f.ID, account, service, sql.Micros(o.options.Now()))
@@ -83,12 +84,10 @@ func (o *Organizations) DelegatedServices(ctx context.Context, account string, p
 			return err
 		}
 		if ok, err := f.administers(tx, account); err != nil || !ok {
-			return orElse(err, errNotRegistered())
+			return cmp.Or[error](err, errNotRegistered())
 		}
-		out, err = gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT service, enabled FROM org_delegation WHERE organization = $1 AND account = $2 AND service > $3 ORDER BY service LIMIT $4`,
-				sql.Args(f.ID, account, p.After, p.limit()+1), scan)
-		}, scanService)
+		out, err = sql.Gather(tx.Rows, `SELECT service, enabled FROM org_delegation WHERE organization = $1 AND account = $2 AND service > $3 ORDER BY service LIMIT $4`,
+			sql.Args(f.ID, account, p.After, p.limit()+1), scanService)
 		return err
 	})
 	out, next := cut(p, out, func(s *Service) string { return s.Principal })
@@ -118,10 +117,8 @@ func (o *Organizations) DelegatedAdministrators(ctx context.Context, service str
 	}
 	var out []DelegatedAdministrator
 	err = o.db.View(ctx, func(tx *sql.Tx) (err error) {
-		out, err = gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT account, MIN(enabled) FROM org_delegation WHERE organization = $1 AND (service = $2 OR $3 = '') AND account > $4
-				GROUP BY account ORDER BY account LIMIT $5`, sql.Args(f.ID, service, service, p.After, p.limit()+1), scan)
-		}, func(row sql.Scanner) (DelegatedAdministrator, error) {
+		out, err = sql.Gather(tx.Rows, `SELECT account, MIN(enabled) FROM org_delegation WHERE organization = $1 AND (service = $2 OR $3 = '') AND account > $4
+				GROUP BY account ORDER BY account LIMIT $5`, sql.Args(f.ID, service, service, p.After, p.limit()+1), func(row sql.Scanner) (DelegatedAdministrator, error) {
 			var d DelegatedAdministrator
 			var enabled int64
 			err := row.Scan(&d.ID, &enabled)

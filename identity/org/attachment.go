@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/berth-registry/berth/fault"
@@ -26,7 +27,7 @@ func (o *Organizations) AttachPolicy(ctx context.Context, id, target string) err
 		}
 		if !p.AWSManaged {
 			if ok, err := there(tx, `SELECT COUNT(*) FROM org_policy WHERE id = $1`, id); err != nil || !ok {
-				return orElse(err, errNoPolicy())
+				return cmp.Or[error](err, errNoPolicy())
 			}
 		}
 		if err := f.hasType(tx, p.Type); err != nil {
@@ -34,10 +35,10 @@ func (o *Organizations) AttachPolicy(ctx context.Context, id, target string) err
 		}
 		n, err := tx.Exec(`INSERT INTO org_attachment (target, type, policy, organization) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, target, string(p.Type), id, f.ID)
 		if err != nil || n == 0 {
-			return orElse(err, fault.New(fault.PolicyAlreadyAttached, "The selected policy is already attached to the specified target."))
+			return cmp.Or[error](err, fault.New(fault.PolicyAlreadyAttached, "The selected policy is already attached to the specified target."))
 		}
 		if n, err := attachments(tx, target, p.Type); err != nil || n > most.attachments {
-			return orElse(err, violation("MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED", "You have attached the maximum number of policies to the specified target."))
+			return cmp.Or[error](err, violation("MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED", "You have attached the maximum number of policies to the specified target."))
 		}
 		return nil
 	}, f.ID)
@@ -60,7 +61,7 @@ func (o *Organizations) DetachPolicy(ctx context.Context, id, target string) err
 		}
 		n, err := tx.Exec(`DELETE FROM org_attachment WHERE target = $1 AND type = $2 AND policy = $3 AND organization = $4`, target, string(p.Type), id, f.ID)
 		if err != nil || n == 0 {
-			return orElse(err, fault.New(fault.PolicyNotAttached, "The policy isn't attached to the specified target in the specified root."))
+			return cmp.Or[error](err, fault.New(fault.PolicyNotAttached, "The policy isn't attached to the specified target in the specified root."))
 		}
 		if p.ID == rcpFullAccess {
 			return invalid("NON_DETACHABLE_POLICY", "You can't detach this AWS managed policy.")
@@ -69,7 +70,7 @@ func (o *Organizations) DetachPolicy(ctx context.Context, id, target string) err
 			return nil
 		}
 		if n, err := attachments(tx, target, p.Type); err != nil || n == 0 {
-			return orElse(err, violation("MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+			return cmp.Or[error](err, violation("MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
 				"You cannot remove the last policy attached to the specified target. You must have at least one attached at all times."))
 		}
 		return nil
@@ -78,7 +79,7 @@ func (o *Organizations) DetachPolicy(ctx context.Context, id, target string) err
 
 // attachments counts the policies of one type on a root, unit or account.
 func attachments(tx *sql.Tx, target string, t PolicyType) (int, error) {
-	return count(tx, `SELECT COUNT(*) FROM org_attachment WHERE target = $1 AND type = $2`, target, string(t))
+	return tx.Count(`SELECT COUNT(*) FROM org_attachment WHERE target = $1 AND type = $2`, target, string(t))
 }
 
 // hasTarget fails unless the id is of a root, unit or account of the organization.
@@ -110,10 +111,8 @@ func (o *Organizations) PoliciesForTarget(ctx context.Context, target string, t 
 		if err := f.hasTarget(tx, target); err != nil {
 			return err
 		}
-		out, err = gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT a.policy, a.type, COALESCE(p.name, ''), COALESCE(p.description, '') FROM org_attachment a LEFT JOIN org_policy p ON p.id = a.policy
-				WHERE a.target = $1 AND a.type = $2 AND a.policy > $3 ORDER BY a.policy LIMIT $4`, sql.Args(target, string(t), p.After, p.limit()+1), scan)
-		}, func(row sql.Scanner) (Policy, error) {
+		out, err = sql.Gather(tx.Rows, `SELECT a.policy, a.type, COALESCE(p.name, ''), COALESCE(p.description, '') FROM org_attachment a LEFT JOIN org_policy p ON p.id = a.policy
+				WHERE a.target = $1 AND a.type = $2 AND a.policy > $3 ORDER BY a.policy LIMIT $4`, sql.Args(target, string(t), p.After, p.limit()+1), func(row sql.Scanner) (Policy, error) {
 			x, err := scanPolicy(f, row)
 			if aws := awsPolicy(x.ID); aws != nil {
 				x = *aws
@@ -141,10 +140,8 @@ func (o *Organizations) TargetsForPolicy(ctx context.Context, id string, p Page)
 	if _, err := o.findPolicy(ctx, f, id); err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, `SELECT a.target, COALESCE(n.name, i.name, '') FROM org_attachment a LEFT JOIN org_node n ON n.id = a.target LEFT JOIN iam_account i ON i.id = a.target
-			WHERE a.organization = $1 AND a.policy = $2 AND a.target > $3 ORDER BY a.target LIMIT $4`, sql.Args(f.ID, id, p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (Target, error) {
+	out, err := sql.Gather(o.db.In(ctx), `SELECT a.target, COALESCE(n.name, i.name, '') FROM org_attachment a LEFT JOIN org_node n ON n.id = a.target LEFT JOIN iam_account i ON i.id = a.target
+			WHERE a.organization = $1 AND a.policy = $2 AND a.target > $3 ORDER BY a.target LIMIT $4`, sql.Args(f.ID, id, p.After, p.limit()+1), func(row sql.Scanner) (Target, error) {
 		var t Target
 		err := row.Scan(&t.ID, &t.Name)
 		t.ARN, t.Type = f.ARNOf(t.ID), "ORGANIZATIONAL_UNIT"

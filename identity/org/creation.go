@@ -106,9 +106,7 @@ func (o *Organizations) CreationOf(ctx context.Context, id string) (*Creation, e
 	if err != nil {
 		return nil, err
 	}
-	found, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, creationQuery+`id = $2`, sql.Args(f.ID, id), scan)
-	}, readCreation)
+	found, err := sql.Gather(o.db.In(ctx), creationQuery+`id = $2`, sql.Args(f.ID, id), readCreation)
 	if err == nil && len(found) == 0 {
 		err = fault.New(fault.CreateAccountStatusNotFound, "We can't find an create account request with the CreateAccountRequestId that you specified.")
 	}
@@ -130,9 +128,7 @@ func (o *Organizations) Creations(ctx context.Context, states []string, p Page) 
 		}
 		return ""
 	}
-	list, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, creationQuery+`id > $2 AND state IN ($3, $4) ORDER BY id LIMIT $5`, sql.Args(f.ID, p.After, wants(succeeded), wants(failed), p.limit()+1), scan)
-	}, readCreation)
+	list, err := sql.Gather(o.db.In(ctx), creationQuery+`id > $2 AND state IN ($3, $4) ORDER BY id LIMIT $5`, sql.Args(f.ID, p.After, wants(succeeded), wants(failed), p.limit()+1), readCreation)
 	list, next := cut(p, list, func(c *Creation) string { return c.ID })
 	return list, next, err
 }

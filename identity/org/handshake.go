@@ -110,7 +110,7 @@ const handshakeQuery = `SELECT h.id, h.organization, h.management, i.name, i.ema
 
 func (o *Organizations) handshakes(ctx context.Context, where string, args ...any) ([]Handshake, error) {
 	now := o.options.Now()
-	return gather(func(scan func(sql.Scanner) error) error { return o.db.Rows(ctx, handshakeQuery+where, args, scan) },
+	return sql.Gather(o.db.In(ctx), handshakeQuery+where, args,
 		func(row sql.Scanner) (h Handshake, err error) {
 			f := &h.Organization
 			var requested, expires int64

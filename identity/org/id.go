@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/storage/sql"
 )
 
 // alphabet is what random ids consist of (ORG-2).
@@ -67,16 +66,3 @@ func (f *Organization) ARNOf(id string) string {
 
 // suffix is what is behind the dash of a root's id: units carry it in theirs.
 func suffix(root string) string { return strings.TrimPrefix(root, "r-") }
-
-// gather reads the rows of a query.
-func gather[T any](rows func(scan func(sql.Scanner) error) error, read func(sql.Scanner) (T, error)) ([]T, error) {
-	var out []T
-	err := rows(func(row sql.Scanner) error {
-		v, err := read(row)
-		if err == nil {
-			out = append(out, v)
-		}
-		return err
-	})
-	return out, err
-}

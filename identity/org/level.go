@@ -67,18 +67,8 @@ func (o *Organizations) hangDefaults(tx *sql.Tx, organization, target string) er
 
 // clearTarget takes away what hangs on a unit that is deleted or an account that leaves: policies, tags, delegations.
 func (o *Organizations) clearTarget(tx *sql.Tx, organization, target string) error {
-	return execAll(tx, organization, target, `DELETE FROM org_attachment WHERE organization = $1 AND target = $2`,
+	return tx.ExecAll(sql.Args(organization, target), `DELETE FROM org_attachment WHERE organization = $1 AND target = $2`,
 		`DELETE FROM org_tag WHERE organization = $1 AND resource = $2`, `DELETE FROM org_delegation WHERE organization = $1 AND account = $2`)
-}
-
-// execAll runs statements whose parameters are an organization and something of it.
-func execAll(tx *sql.Tx, organization, of string, statements ...string) error {
-	for _, s := range statements {
-		if _, err := tx.Exec(s, organization, of); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // clearOrganization takes away all that an organization has besides its tree.

@@ -90,15 +90,8 @@ func (o *Organizations) commit(ctx context.Context, f func(tx *sql.Tx) error, ch
 	})
 }
 
-// count answers a query for one number.
-func count(tx *sql.Tx, query string, args ...any) (int, error) {
-	var n int64
-	err := tx.Row(query, args, &n)
-	return int(n), err
-}
-
 // there answers whether a query has a row.
 func there(tx *sql.Tx, query string, args ...any) (bool, error) {
-	n, err := count(tx, query, args...)
+	n, err := tx.Count(query, args...)
 	return n > 0, err
 }

@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -149,8 +150,8 @@ func (o *Organizations) CreatePolicy(ctx context.Context, n NewPolicy) (*Policy,
 		if err := nameFree(tx, f, n.Type, n.Name, ""); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM org_policy WHERE organization = $1 AND type = $2`, f.ID, string(n.Type)); err != nil || n >= mostPolicies {
-			return orElse(err, violation("POLICY_NUMBER_LIMIT_EXCEEDED", "You attempted to exceed the number of policies that you can have in an organization."))
+		if n, err := tx.Count(`SELECT COUNT(*) FROM org_policy WHERE organization = $1 AND type = $2`, f.ID, string(n.Type)); err != nil || n >= mostPolicies {
+			return cmp.Or[error](err, violation("POLICY_NUMBER_LIMIT_EXCEEDED", "You attempted to exceed the number of policies that you can have in an organization."))
 		}
 		p.ID, err = fresh("p-", 8, func(id string) (int64, error) {
 			return tx.Exec(`INSERT INTO org_policy (id, organization, type, name, description, content, created, updated) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -238,10 +239,10 @@ func (o *Organizations) DeletePolicy(ctx context.Context, id string) error {
 	}
 	return o.commit(ctx, func(tx *sql.Tx) error {
 		if used, err := there(tx, `SELECT COUNT(*) FROM org_attachment WHERE organization = $1 AND policy = $2`, f.ID, id); err != nil || used {
-			return orElse(err, fault.New(fault.PolicyInUse, "The policy is attached to one or more entities. You must detach it from all roots, OUs, and accounts before performing this operation."))
+			return cmp.Or[error](err, fault.New(fault.PolicyInUse, "The policy is attached to one or more entities. You must detach it from all roots, OUs, and accounts before performing this operation."))
 		}
 		if n, err := tx.Exec(`DELETE FROM org_policy WHERE id = $1 AND organization = $2`, id, f.ID); err != nil || n == 0 {
-			return orElse(err, errNoPolicy())
+			return cmp.Or[error](err, errNoPolicy())
 		}
 		_, err := tx.Exec(`DELETE FROM org_tag WHERE organization = $1 AND resource = $2`, f.ID, id)
 		return err
@@ -254,10 +255,8 @@ func (o *Organizations) Policies(ctx context.Context, t PolicyType, p Page) ([]P
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, `SELECT id, type, name, description FROM org_policy WHERE organization = $1 AND type = $2 AND id > $3 ORDER BY id LIMIT $4`,
-			sql.Args(f.ID, string(t), p.After, p.limit()+1), scan)
-	}, func(row sql.Scanner) (Policy, error) { return scanPolicy(f, row) })
+	out, err := sql.Gather(o.db.In(ctx), `SELECT id, type, name, description FROM org_policy WHERE organization = $1 AND type = $2 AND id > $3 ORDER BY id LIMIT $4`,
+		sql.Args(f.ID, string(t), p.After, p.limit()+1), func(row sql.Scanner) (Policy, error) { return scanPolicy(f, row) })
 	if err != nil {
 		return nil, "", err
 	}
@@ -267,14 +266,6 @@ func (o *Organizations) Policies(ctx context.Context, t PolicyType, p Page) ([]P
 	}
 	out, next := cut(p, out, func(x *Policy) string { return x.ID })
 	return out, next, nil
-}
-
-// orElse is err, or if there is none the fault.
-func orElse(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // invalid is InvalidInput with AWS's reason.

@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/berth-registry/berth/fault"
@@ -34,9 +35,7 @@ type Root struct {
 func (f *Organization) root(tx *sql.Tx) (*Root, error) {
 	r := &Root{ID: f.Root, ARN: f.ARNOf(f.Root), Name: "Root"}
 	var err error
-	r.PolicyTypes, err = gather(func(scan func(sql.Scanner) error) error {
-		return tx.Rows(`SELECT type FROM org_policy_type WHERE organization = $1 ORDER BY type`, sql.Args(f.ID), scan)
-	}, func(row sql.Scanner) (t PolicyType, err error) { return t, row.Scan((*string)(&t)) })
+	r.PolicyTypes, err = sql.Gather(tx.Rows, `SELECT type FROM org_policy_type WHERE organization = $1 ORDER BY type`, sql.Args(f.ID), func(row sql.Scanner) (t PolicyType, err error) { return t, row.Scan((*string)(&t)) })
 	return r, err
 }
 
@@ -53,7 +52,7 @@ func (o *Organizations) EnablePolicyType(ctx context.Context, root string, t Pol
 		}
 		n, err := tx.Exec(`INSERT INTO org_policy_type (organization, type) VALUES ($1, $2) ON CONFLICT DO NOTHING`, f.ID, string(t))
 		if err != nil || n == 0 {
-			return orElse(err, fault.New(fault.PolicyTypeAlreadyEnabled, "The specified policy type is already enabled."))
+			return cmp.Or[error](err, fault.New(fault.PolicyTypeAlreadyEnabled, "The specified policy type is already enabled."))
 		}
 		if t.given() == "" {
 			return nil
@@ -79,7 +78,7 @@ func (o *Organizations) DisablePolicyType(ctx context.Context, root string, t Po
 		if err := f.hasType(tx, t); err != nil {
 			return err
 		}
-		return execAll(tx, f.ID, string(t), `DELETE FROM org_policy_type WHERE organization = $1 AND type = $2`, `DELETE FROM org_attachment WHERE organization = $1 AND type = $2`)
+		return tx.ExecAll(sql.Args(f.ID, string(t)), `DELETE FROM org_policy_type WHERE organization = $1 AND type = $2`, `DELETE FROM org_attachment WHERE organization = $1 AND type = $2`)
 	})
 }
 

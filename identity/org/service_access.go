@@ -1,6 +1,7 @@
 package org
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -59,7 +60,7 @@ func (o *Organizations) DisableServiceAccess(ctx context.Context, service string
 	}
 	return o.commit(ctx, func(tx *sql.Tx) error {
 		if used, err := there(tx, `SELECT COUNT(*) FROM org_delegation WHERE organization = $1 AND service = $2`, f.ID, service); err != nil || used {
-			return orElse(err, violation("DELEGATED_ADMINISTRATOR_EXISTS_FOR_THIS_SERVICE",
+			return cmp.Or[error](err, violation("DELEGATED_ADMINISTRATOR_EXISTS_FOR_THIS_SERVICE",
 				"You must deregister the delegated administrators of the service before you disable its access to the organization."))
 		}
 		_, err := tx.Exec(`DELETE FROM org_service_access WHERE organization = $1 AND service = $2`, f.ID, service)
@@ -73,10 +74,8 @@ func (o *Organizations) ServiceAccess(ctx context.Context, p Page) ([]Service, s
 	if err != nil {
 		return nil, "", err
 	}
-	out, err := gather(func(scan func(sql.Scanner) error) error {
-		return o.db.Rows(ctx, `SELECT service, enabled FROM org_service_access WHERE organization = $1 AND service > $2 ORDER BY service LIMIT $3`,
-			sql.Args(f.ID, p.After, p.limit()+1), scan)
-	}, scanService)
+	out, err := sql.Gather(o.db.In(ctx), `SELECT service, enabled FROM org_service_access WHERE organization = $1 AND service > $2 ORDER BY service LIMIT $3`,
+		sql.Args(f.ID, p.After, p.limit()+1), scanService)
 	out, next := cut(p, out, func(s *Service) string { return s.Principal })
 	return out, next, err
 }

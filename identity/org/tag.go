@@ -58,7 +58,7 @@ func putTags(tx *sql.Tx, organization, id string, tags []Tag) error {
 			return err
 		}
 	}
-	n, err := count(tx, `SELECT COUNT(*) FROM org_tag WHERE organization = $1 AND resource = $2`, organization, id)
+	n, err := tx.Count(`SELECT COUNT(*) FROM org_tag WHERE organization = $1 AND resource = $2`, organization, id)
 	if err == nil && n > mostTags {
 		err = violation("MAX_TAG_LIMIT_EXCEEDED", "You have exceeded the number of tags allowed on this resource.")
 	}
@@ -112,10 +112,8 @@ func (o *Organizations) Tags(ctx context.Context, id string, p Page) ([]Tag, str
 		if err := f.holds(tx, id); err != nil {
 			return err
 		}
-		out, err = gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT name, value FROM org_tag WHERE organization = $1 AND resource = $2 AND name > $3 ORDER BY name LIMIT $4`,
-				sql.Args(f.ID, id, p.After, p.limit()+1), scan)
-		}, func(row sql.Scanner) (t Tag, err error) { return t, row.Scan(&t.Key, &t.Value) })
+		out, err = sql.Gather(tx.Rows, `SELECT name, value FROM org_tag WHERE organization = $1 AND resource = $2 AND name > $3 ORDER BY name LIMIT $4`,
+			sql.Args(f.ID, id, p.After, p.limit()+1), func(row sql.Scanner) (t Tag, err error) { return t, row.Scan(&t.Key, &t.Value) })
 		return err
 	})
 	out, next := cut(p, out, func(t *Tag) string { return t.Key })

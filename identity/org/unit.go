@@ -73,7 +73,7 @@ func (o *Organizations) CreateUnit(ctx context.Context, parent, name string, tag
 		if err := unitNameFree(tx, parent, name, ""); err != nil {
 			return err
 		}
-		if n, err := count(tx, `SELECT COUNT(*) FROM org_node WHERE organization = $1`, f.ID); err != nil {
+		if n, err := tx.Count(`SELECT COUNT(*) FROM org_node WHERE organization = $1`, f.ID); err != nil {
 			return err
 		} else if n > mostUnits { // the root is one more
 			return violation("OU_NUMBER_LIMIT_EXCEEDED", "You have exceeded the number of organizational units that you can have in an organization.")
@@ -181,9 +181,7 @@ func (o *Organizations) unitsUnder(ctx context.Context, f *Organization, parent 
 		if _, err := f.pathOf(tx, parent, noParent()); err != nil {
 			return err
 		}
-		list, err = gather(func(scan func(sql.Scanner) error) error {
-			return tx.Rows(`SELECT id, name, path FROM org_node WHERE parent = $1 AND id > $2 ORDER BY id LIMIT $3`, sql.Args(parent, p.After, p.limit()+1), scan)
-		}, func(row sql.Scanner) (u Unit, err error) {
+		list, err = sql.Gather(tx.Rows, `SELECT id, name, path FROM org_node WHERE parent = $1 AND id > $2 ORDER BY id LIMIT $3`, sql.Args(parent, p.After, p.limit()+1), func(row sql.Scanner) (u Unit, err error) {
 			err = row.Scan(&u.ID, &u.Name, &u.Path)
 			u.ARN = f.ARNOf(u.ID)
 			return u, err
