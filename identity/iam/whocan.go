@@ -50,8 +50,18 @@ type whoCan struct {
 	all      bool   // the operator asks
 	maybe    maybe
 
+	named    []namedPrincipal // by the policies of the resource
+	everyone bool             // is named
+	accounts []string         // that could be let in otherwise, in order: the owner's, and those of who is named
+
 	found []Grantee
 	read  int
+}
+
+// namedPrincipal is one whom a policy of the resource names.
+type namedPrincipal struct {
+	policy.PrincipalRef
+	arn string // of who that is now: the policy may hold a unique id
 }
 
 // WhoCan lists who can do an action on a resource by the policies of now, through which statement, a page at a time: next is the cursor of the page after, "" at the
@@ -75,6 +85,7 @@ func (d *Directory) WhoCan(ctx context.Context, action, resource, after string, 
 	if !all && w.owner != account {
 		return nil, "", From(ctx).Refuse("Only the account that owns a resource may ask who can use it.")
 	}
+	w.admit()
 	var at whoCanCursor
 	if after == "" {
 		if err := w.services(); err != nil {
@@ -110,45 +121,43 @@ func (d *Directory) WhoCan(ctx context.Context, action, resource, after string, 
 // nextAccount is the account after one that the resource could be open to; "" at the end. Without a resource-based policy for everyone these are the owner and those
 // that policies name, so that ten thousand accounts need not be looked at.
 func (w *whoCan) nextAccount(after string) (string, error) {
-	everyone, named := w.admitted()
-	if everyone {
+	if w.everyone {
 		var id string
 		err := w.d.db.Rows(w.ctx, `SELECT id FROM iam_account WHERE id > $1 ORDER BY id LIMIT 1`, sql.Args(after), func(row sql.Scanner) error { return row.Scan(&id) })
 		return id, err
 	}
-	for _, id := range named {
-		if id > after {
-			if w.d.accountExists(w.ctx, id) == nil {
-				return id, nil
-			}
+	for _, id := range w.accounts {
+		if id > after && w.d.accountExists(w.ctx, id) == nil {
+			return id, nil
 		}
 	}
 	return "", nil
 }
 
-// admitted are the accounts that resource-based policies name, and the owner, in order; everyone if they name everyone.
-func (w *whoCan) admitted() (everyone bool, accounts []string) {
-	accounts = []string{w.owner}
+// admit reads whom the policies of the resource name: each principal is looked up once, however many accounts the list goes through.
+func (w *whoCan) admit() {
+	w.accounts = []string{w.owner}
 	for _, a := range []*policy.Attached{w.resource.Policy, w.resource.Registry} {
 		if a == nil || a.Policy == nil {
 			continue
 		}
 		for _, ref := range a.Policy.Principals() {
-			value := w.d.arnOf(w.ctx, ref.Value)
-			parsed, err := arn.Parse(value)
+			p := namedPrincipal{ref, w.d.arnOf(w.ctx, ref.Value)}
+			w.named = append(w.named, p)
+			parsed, err := arn.Parse(p.arn)
 			switch {
-			case ref.Not || value == "*":
-				return true, nil
+			case ref.Not || p.arn == "*":
+				w.everyone = true
 			case ref.Key != "AWS" && ref.Key != "*":
-			case arn.IsAccount(value):
-				accounts = append(accounts, value)
+			case arn.IsAccount(p.arn):
+				w.accounts = append(w.accounts, p.arn)
 			case err == nil && arn.IsAccount(parsed.Account):
-				accounts = append(accounts, parsed.Account)
+				w.accounts = append(w.accounts, parsed.Account)
 			}
 		}
 	}
-	slices.Sort(accounts)
-	return false, slices.Compact(accounts)
+	slices.Sort(w.accounts)
+	w.accounts = slices.Compact(w.accounts)
 }
 
 // whole adds what is told of an account as a whole. named says that its users and roles are told by name.
@@ -164,29 +173,24 @@ func (w *whoCan) whole(account string) (named bool, err error) {
 	if err := w.judge("account", anybody); err != nil {
 		return false, err
 	}
-	for _, a := range []*policy.Attached{w.resource.Policy, w.resource.Registry} { // whom the policies name in person
-		if a == nil || a.Policy == nil {
+	for _, ref := range w.named { // in person
+		name, err := arn.Parse(ref.arn)
+		kind, _, _ := strings.Cut(name.Resource, "/")
+		if err != nil || ref.Not || name.Account != account || kind != "user" && kind != "role" {
 			continue
 		}
-		for _, ref := range a.Policy.Principals() {
-			name, err := arn.Parse(w.d.arnOf(w.ctx, ref.Value))
-			kind, _, _ := strings.Cut(name.Resource, "/")
-			if err != nil || ref.Not || name.Account != account || kind != "user" && kind != "role" {
-				continue
-			}
-			p, err := w.d.principalOf(w.ctx, w.d.arnOf(w.ctx, ref.Value))
-			if fault.As(err) != nil {
-				continue
-			}
-			if err != nil {
-				return false, err
-			}
-			if slices.ContainsFunc(w.found, func(g Grantee) bool { return g.ARN == p.ARN }) {
-				continue
-			}
-			if err := w.judge(kind, &listed{principal: p, member: anybody.member}); err != nil {
-				return false, err
-			}
+		p, err := w.d.principalOf(w.ctx, ref.arn)
+		if fault.As(err) != nil {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(w.found, func(g Grantee) bool { return g.ARN == p.ARN }) {
+			continue
+		}
+		if err := w.judge(kind, &listed{principal: p, member: anybody.member}); err != nil {
+			return false, err
 		}
 	}
 	return false, nil
@@ -226,18 +230,13 @@ func (w *whoCan) members(at whoCanCursor) (whoCanCursor, error) {
 
 // services adds the services that the resource's policies name.
 func (w *whoCan) services() error {
-	for _, a := range []*policy.Attached{w.resource.Policy, w.resource.Registry} {
-		if a == nil || a.Policy == nil {
+	for _, ref := range w.named {
+		if ref.Key != "Service" || ref.Not || slices.ContainsFunc(w.found, func(g Grantee) bool { return g.ARN == ref.Value }) {
 			continue
 		}
-		for _, ref := range a.Policy.Principals() {
-			if ref.Key != "Service" || ref.Not || slices.ContainsFunc(w.found, func(g Grantee) bool { return g.ARN == ref.Value }) {
-				continue
-			}
-			l := &listed{principal: &policy.Principal{Type: policy.Service, ARN: ref.Value, ServiceNames: []string{ref.Value}}}
-			if err := w.judge("service", l); err != nil {
-				return err
-			}
+		l := &listed{principal: &policy.Principal{Type: policy.Service, ARN: ref.Value, ServiceNames: []string{ref.Value}}}
+		if err := w.judge("service", l); err != nil {
+			return err
 		}
 	}
 	return nil
