@@ -16,13 +16,10 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	sent     prometheus.Counter
 	received prometheus.Counter
-	pulls    *prometheus.CounterVec
+	pulls    *pullCounts
 	open     prometheus.Gauge
 	// throttled counts by the operation whose rate was exceeded: of container clients too, as what their requests count as.
 	throttled *prometheus.CounterVec
-
-	pulling sync.Mutex
-	pulled  map[registry.Ref]bool // that have series of their own in pulls
 
 	mu    sync.RWMutex
 	known map[outcome]observed
@@ -47,43 +44,20 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}}, []string{"operation"}),
 		sent:      prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_sent_bytes_total", Help: "Bytes of answers' bodies."}),
 		received:  prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_received_bytes_total", Help: "Bytes of requests' bodies."}),
-		pulls:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_pulls_total", Help: "Pulls of manifests by GET; without a name those of all repositories beyond ten thousand."}, []string{"account", "region", "repository"}),
+		pulls:     newPullCounts(),
 		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_requests_in_flight", Help: "Requests that have begun and are not answered yet."}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "berth_throttled_total", Help: "Calls refused because their account's rate was exceeded."}, []string{"operation"}),
 		known:     map[outcome]observed{},
-		pulled:    map[registry.Ref]bool{},
 	}
 	r.MustRegister(m.requests, m.seconds, m.sent, m.received, m.pulls, m.open, m.throttled)
 	return m
 }
 
-// PullSeries is how many repositories have their pulls counted each for itself. Those of others are counted with their account and region, and with no name: a counter costs
-// memory here and in Prometheus, and clients make and delete repositories as they like.
-const PullSeries = 10_000
-
 // Pulled counts pulls from a repository.
-func (m *Metrics) Pulled(ref registry.Ref, n int) {
-	m.pulling.Lock()
-	defer m.pulling.Unlock()
-	switch {
-	case m.pulled[ref]:
-	case len(m.pulled) < PullSeries:
-		m.pulled[ref] = true
-	default:
-		ref.Name = ""
-	}
-	m.pulls.WithLabelValues(ref.Account, ref.Region, ref.Name).Add(float64(n))
-}
+func (m *Metrics) Pulled(ref registry.Ref, n int) { m.pulls.add(ref, n) }
 
 // Deleted forgets the pulls of a repository that was deleted.
-func (m *Metrics) Deleted(ref registry.Ref) {
-	m.pulling.Lock()
-	defer m.pulling.Unlock()
-	if m.pulled[ref] {
-		delete(m.pulled, ref)
-		m.pulls.DeleteLabelValues(ref.Account, ref.Region, ref.Name)
-	}
-}
+func (m *Metrics) Deleted(ref registry.Ref) { m.pulls.forget(ref) }
 
 func (m *Metrics) observe(x *exchange, took time.Duration) {
 	key := outcome{x.operation, x.code, x.status}
