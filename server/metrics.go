@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/berth-registry/berth/storage/blob"
 )
 
 const (
@@ -74,6 +76,17 @@ func (s *Server) metricsServer() *http.Server {
 		Handler: paths, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: scrapeTime, IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
+}
+
+// uploadMemory registers how much memory uploads take on their way to S3. Without S3 it is always 0.
+func uploadMemory(r *prometheus.Registry, stores *[]blob.Store) {
+	gauge := func(name, help string, value func(blob.UploadMemory) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(blob.MemoryOfUploads(*stores...)) })
+	}
+	r.MustRegister(
+		gauge("berth_upload_memory_bytes", "Memory that parts of uploads take on their way to S3.", func(m blob.UploadMemory) float64 { return float64(m.Held) }),
+		gauge("berth_upload_memory_limit_bytes", "How much memory parts of uploads may take.", func(m blob.UploadMemory) float64 { return float64(m.Limit) }),
+		gauge("berth_uploads_waiting", "Uploads that wait for memory on their way to S3.", func(m blob.UploadMemory) float64 { return float64(m.Waiting) }))
 }
 
 // apart is a crowd of its own, of n at most, that counts whom it refuses with w.

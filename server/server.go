@@ -54,6 +54,7 @@ type Server struct {
 	tracer   trace.Tracer // nil unless traces are sent somewhere
 	db       *sql.DB
 	disks    []*disk
+	stores   []blob.Store // for layers and for archived ones, as they were opened
 	closers  []func()
 }
 
@@ -104,6 +105,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	metrics.MustRegister(newDiskMetrics(s))
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	db.Register(metrics)
+	uploadMemory(metrics, &s.stores)
 	measured := front.NewMetrics(metrics)
 	s.garbage, s.scrub, s.workers = gc.NewMetrics(metrics), scrub.NewMetrics(metrics), worker.NewMetrics(metrics)
 	s.crowd = newCrowd(&c.Connections, c.TrustedProxy, metrics)
@@ -154,6 +156,7 @@ func (s *Server) openFloors(ctx context.Context, db *sql.DB, o Options, measured
 	if err != nil {
 		return nil, err
 	}
+	s.stores = []blob.Store{blobs, archive}
 	if s.tracer != nil {
 		blobs = blob.Traced(blobs)
 		if archive != nil {

@@ -136,7 +136,8 @@ type composeService struct {
 	Command         []string
 	Environment     map[string]string
 	Ports, Volumes  []string
-	DependsOn       conditions `yaml:"depends_on"`
+	DependsOn       conditions        `yaml:"depends_on"`
+	ExtraHosts      map[string]string `yaml:"extra_hosts"`
 	Networks        map[string]map[string]string
 	ReadOnly        bool           `yaml:"read_only"`
 	CapDrop         []string       `yaml:"cap_drop"`
@@ -191,9 +192,9 @@ func compose(t *testing.T, file string) (all []started) {
 			if at := f.Services["balancer"].Networks["default"]["ipv4_address"]; at == "" || s.Environment["BERTH_TRUSTED_PROXY"] != at+"/32" {
 				t.Errorf("%s: %s believes %q, the balancer is %q", file, name, s.Environment["BERTH_TRUSTED_PROXY"], at)
 			}
-			// The balancer looks up the nodes once: one that came back with another address would never be found again.
-			if s.Networks["default"]["ipv4_address"] == "" {
-				t.Errorf("%s: %s gets whatever address is free when it starts", file, name)
+			// The balancer looks up the nodes once: one that came back with another address would never be found again, and one that is down when the balancer starts would have no name.
+			if at := s.Networks["default"]["ipv4_address"]; at == "" || f.Services["balancer"].ExtraHosts[name] != at {
+				t.Errorf("%s: %s has the address %q, and the balancer believes %q", file, name, at, f.Services["balancer"].ExtraHosts[name])
 			}
 			if p := f.Services["postgres"].Healthcheck; p == nil || !slices.Contains(p.Test, "--host") {
 				t.Errorf("%s: the PostgreSQL that is about to end after it made the database counts as healthy", file)

@@ -24,6 +24,7 @@ const (
 // account has at most half of them, and what becomes free goes to the account that has the fewest.
 type buffers struct {
 	pool sync.Pool // of *[partSize]byte
+	all  int
 	half int
 
 	mu      sync.Mutex
@@ -46,8 +47,29 @@ func uploadBuffers() int {
 	return int(min(buffersMost, max(4, limit/bufferShare/partSize)))
 }
 
+// UploadMemory is how uploads stand that wait in memory on their way to S3.
+type UploadMemory struct {
+	Held, Limit int64 // bytes
+	Waiting     int   // uploads that wait for memory, and get Unavailable after half a minute
+}
+
+// MemoryOfUploads tells of all these stores together. Those that are not on S3 need no such memory.
+func MemoryOfUploads(stores ...Store) (m UploadMemory) {
+	for _, store := range stores {
+		if s, ok := store.(*S3); ok {
+			b := s.buffers
+			b.mu.Lock()
+			m.Held += int64(b.all-b.free) * partSize
+			m.Limit += int64(b.all) * partSize
+			m.Waiting += b.waiting.Len()
+			b.mu.Unlock()
+		}
+	}
+	return m
+}
+
 func newBuffers(n int) *buffers {
-	return &buffers{pool: sync.Pool{New: func() any { return new([partSize]byte) }}, half: n / 2, free: n, held: map[string]int{}}
+	return &buffers{pool: sync.Pool{New: func() any { return new([partSize]byte) }}, all: n, half: n / 2, free: n, held: map[string]int{}}
 }
 
 // try takes a buffer if there is one that nobody waits for; nil if there is none.

@@ -101,20 +101,25 @@ func TestDiskFull(t *testing.T) {
 		sizes   []int
 		stuff   func(t *testing.T, dir string)
 		full    bool // of the database
+		apart   bool // the database has a disk of its own: it is the store for layers that refuses, and not the database a moment before
 	}{
-		"blobs (F09)":    {"size=80m", []int{300_000}, func(t *testing.T, dir string) { stuff(t, dir, 700_000) }, false},
-		"database (F11)": {"size=80m", []int{60_000, 60_000}, func(t *testing.T, dir string) { stuff(t, dir, 0) }, true},
+		"blobs (F09)":    {"size=80m", []int{300_000}, func(t *testing.T, dir string) { stuff(t, dir, 700_000) }, false, true},
+		"database (F11)": {"size=80m", []int{60_000, 60_000}, func(t *testing.T, dir string) { stuff(t, dir, 0) }, true, false},
 		"inodes (F10)": {"size=80m,nr_inodes=600", []int{300_000}, func(t *testing.T, dir string) {
 			for n := 0; ; n++ {
 				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("stuffing%d", n)), nil, 0o600); err != nil {
 					return
 				}
 			}
-		}, false},
+		}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := smallDisk(t, c.options)
-			b := newBerth(t, build(t, ""), dir+"/data", dir+"/blobs")
+			data := dir
+			if c.apart {
+				data = smallDisk(t, c.options)
+			}
+			b := newBerth(t, build(t, ""), data+"/data", dir+"/blobs")
 			o, random := newOracle(), rand.New(rand.NewPCG(1, 2))
 			for n := range 12 {
 				if err := o.push(t.Context(), b, newImage(random, fmt.Sprintf("old%d", n), nil, 5_000, 100_000)); err != nil {
@@ -150,7 +155,7 @@ func TestDiskFull(t *testing.T) {
 				return o.push(t.Context(), b, newImage(random, fmt.Sprintf("after%d", len(o.there)), nil, 300_000)) == nil
 			})
 			soon(t, "there is a reserve again", 10*time.Second, func() bool { return b.metric("berth_disk_full") == "0" })
-			if !exists(filepath.Join(dir, "data", "berth.db-reserve")) {
+			if !exists(filepath.Join(data, "data", "berth.db-reserve")) {
 				t.Error("there is no reserve")
 			}
 			b.kill()
