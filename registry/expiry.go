@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/event"
 	"github.com/berth-registry/berth/storage/sql"
@@ -29,7 +28,7 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 		removed += len(gone)
 		for i := range gone {
 			// Somebody may be writing to it at this very moment; his request will fail, and the sweep of another time removes what it leaves.
-			if err := g.blobs.Abort(ctx, &gone[i]); err != nil && !fault.Is(err, fault.UploadBusy) {
+			if err := g.blobs.Abort(ctx, &gone[i]); err != nil {
 				return removed, fmt.Errorf("upload %s: %w", gone[i].ID, err)
 			}
 		}
@@ -47,9 +46,13 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 // uploadKnown asks whether an upload has a row: a client's, or that of a worker that moves a layer.
 const uploadKnown = `SELECT EXISTS (SELECT 1 FROM upload WHERE id = $1) OR EXISTS (SELECT 1 FROM blob_review WHERE key = $1 AND key <> '')`
 
-// uploading reports of an upload's id whether somebody may go on with it: a client, or a worker that moves a layer from one store to the other.
+// uploading reports of an upload's id whether somebody may go on with it: a client, who may be at it in his only request, or a worker that moves a layer from one store to
+// the other.
 func (g *Registry) uploading(ctx context.Context) func(id string) (bool, error) {
 	return func(id string) (is bool, err error) {
+		if g.holds.has(id) {
+			return true, nil
+		}
 		err = g.db.Row(ctx, uploadKnown, sql.Args(id), &is)
 		return is, err
 	}

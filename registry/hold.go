@@ -7,9 +7,10 @@ import (
 	"github.com/berth-registry/berth/fault"
 )
 
-// holds are the uploads that this process is writing to, from the moment before their row is read until after it is written. Without that, a request with
-// a row read too early could write over bytes that another one has just acknowledged: the row's version would refuse it, but too late, and the upload would
-// then be completed with bytes that are not those of its digest (H23). On a database with other nodes the blob store holds the upload too.
+// holds are the uploads that this process is writing to, from the moment before their row is read until after it is written: the only place where that is known. Without
+// it, a request with a row read too early could write over bytes that another one has just acknowledged: the row's version would refuse it, but too late, and the upload would
+// then be completed with bytes that are not those of its digest (H23). Other nodes, on a database that they share, are told by the blob store (Store.Hold), if their bytes
+// could meet there at all.
 type holds struct {
 	mu   sync.Mutex
 	held map[holdKey]*hold
@@ -56,6 +57,18 @@ func (h *holds) take(ctx context.Context, key holdKey, completing bool) (release
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// has reports whether somebody here writes to the upload, of whichever repository.
+func (h *holds) has(upload string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key := range h.held {
+		if key.upload == upload {
+			return true
+		}
+	}
+	return false
 }
 
 // takeUpload holds an upload and reads its row. completing says that the request brings no bytes and only completes. Without an error, release must be called.

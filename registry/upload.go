@@ -282,6 +282,11 @@ func (r *Repo) PutLayer(ctx context.Context, d oci.Digest, in io.Reader) (Layer,
 		return Layer{}, err
 	}
 	row := &uploadRow{Upload: blob.Upload{ID: uuid.NewString()}}
+	release, err := r.g.holds.take(ctx, holdKey{r.ID, row.ID}, false) // it has no row, by which it would be known
+	if err != nil {
+		return Layer{}, err
+	}
+	defer release()
 	if err := r.fill(ctx, row, in); err != nil {
 		return Layer{}, errors.Join(err, r.g.blobs.Abort(context.WithoutCancel(ctx), &row.Upload))
 	}

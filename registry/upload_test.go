@@ -380,6 +380,35 @@ func TestAbandonedUploads(t *testing.T) {
 	})
 }
 
+// I7: what a layer in one request has brought so far belongs to no row, and is no leftover however long the request takes.
+func TestSweepDuringAPush(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.repo("slow")
+		content := random(1 << 20)
+		body := &steps{make(chan []byte)}
+		done := make(chan error)
+		go func() {
+			_, err := r.PutLayer(w.Context(), oci.FromBytes(content), body)
+			done <- err
+		}()
+		const piece = 32 << 10
+		for at := 0; at < len(content); at += piece {
+			if at == 3*len(content)/4 { // more than is kept in memory
+				w.clock.advance(25 * time.Hour)
+				_, err := w.ExpireUploads(w.Context())
+				w.ok(err)
+				if _, left := objects(w, w.blobsURL); left != 1 {
+					w.Errorf("%d files of uploads are left, want 1", left)
+				}
+			}
+			body.come <- content[at : at+piece]
+		}
+		close(body.come)
+		w.ok(<-done)
+		w.read(r, oci.FromBytes(content))
+	})
+}
+
 // H29: one principal's uploads have a limit; others are not affected.
 func TestOpenUploadsAreLimited(t *testing.T) {
 	eachWith(t, registry.Options{Limits: registry.Limits{Uploads: 5}}, func(w *world) {

@@ -22,7 +22,8 @@ import (
 // S3 store under the same rows, and the other way round.
 type Key string
 
-// Store holds bytes by key. Its methods are safe for concurrent use. A method that finds the store broken, full or away answers the fault Unavailable,
+// Store holds bytes by key. Its methods are safe for concurrent use, but for those on one upload: two that write to it at once would each believe in their own offset. That
+// they do not is its owner's to see to, within the process by himself, and beyond it by Hold (H23). A method that finds the store broken, full or away answers the fault Unavailable,
 // whose message holds no path and no host (F09, F15); ids and keys outside their grammar never reach the disk or the bucket (H05, H25).
 type Store interface {
 	// Hold keeps other processes that share this store from writing to the upload until release is called; its fault is UploadBusy. The owner of u holds it
@@ -33,9 +34,8 @@ type Store interface {
 	// Append adds r to u, hashing on the way. What u says afterwards is durable as soon as u itself is stored.
 	//
 	// When r fails, because the client went away, u holds what had come until then, as durable as if r had ended there, and the error wraps r's (H22). When
-	// the store fails, u is as it was, and the fault is Unavailable. So u may be stored whatever the error. The fault is UploadBusy when another call on this
-	// Store is writing to the same upload (H23), UploadNotFound when the bytes that u counts on are gone or its state is not of this store: the client has
-	// to start again.
+	// the store fails, u is as it was, and the fault is Unavailable. So u may be stored whatever the error. The fault is UploadNotFound when the
+	// bytes that u counts on are gone or its state is not of this store: the client has to start again.
 	Append(ctx context.Context, u *Upload, r io.Reader) error
 
 	// Commit makes u's content the object at u.Key(), durably: it is there after a power cut once Commit has answered nil (F02, F03). It does not change u,
@@ -64,7 +64,7 @@ type Store interface {
 	SetNote(ctx context.Context, name string, text []byte) error
 
 	// Sweep removes what is left of uploads that were last written to, or on S3 begun, before olderThan, and for which live, called with the upload's id,
-	// answers false (I7, F12, F17). It answers how many it removed. An error of live ends the sweep and is returned.
+	// answers false: nobody will write to them, or does (I7, F12, F17). It answers how many it removed. An error of live ends the sweep and is returned.
 	Sweep(ctx context.Context, olderThan time.Time, live func(id string) (bool, error)) (int, error)
 }
 

@@ -28,7 +28,6 @@ const writebackEvery = 8 << 20
 // after the bytes were fsynced, and is acknowledged after the folder was. Several processes may share the folder if they Hold what they write to.
 type Files struct {
 	root    string
-	holds   holds
 	buffers sync.Pool // of *[copyBuffer]byte
 
 	shards  sync.Mutex       // held while a folder of blob/ is made
@@ -61,11 +60,9 @@ func (s *Files) objectPath(key Key) string {
 
 // Append is Store's. It hashes and writes each buffer while it is in the cache, and fsyncs once at the end.
 func (s *Files) Append(ctx context.Context, u *Upload, r io.Reader) error {
-	release, err := s.begin(u)
-	if err != nil {
+	if err := s.check(u); err != nil {
 		return err
 	}
-	defer release()
 	sum, err := u.hash()
 	if err != nil {
 		return err
@@ -115,11 +112,9 @@ func (s *Files) Append(ctx context.Context, u *Upload, r io.Reader) error {
 
 // Commit is Store's.
 func (s *Files) Commit(_ context.Context, u *Upload) error {
-	release, err := s.begin(u)
-	if err != nil {
+	if err := s.check(u); err != nil {
 		return err
 	}
-	defer release()
 	final := s.objectPath(u.Key())
 	file, err := s.openUpload(u)
 	if err != nil {
@@ -161,11 +156,6 @@ func (s *Files) Abort(_ context.Context, u *Upload) error {
 	if err := u.check(len(u.Tail)); err != nil {
 		return err
 	}
-	release, err := s.holds.take(u.ID)
-	if err != nil {
-		return err
-	}
-	defer release()
 	return remove(s.uploadPath(u.ID))
 }
 
@@ -237,11 +227,6 @@ func (s *Files) Sweep(ctx context.Context, olderThan time.Time, live func(id str
 		if !info.ModTime().Before(olderThan) {
 			return nil
 		}
-		release, err := s.holds.take(info.Name())
-		if err != nil {
-			return nil // it is being written to: not a leftover
-		}
-		defer release()
 		if alive, err := live(info.Name()); err != nil || alive {
 			return err
 		}
@@ -254,15 +239,15 @@ func (s *Files) Sweep(ctx context.Context, olderThan time.Time, live func(id str
 	return removed, err
 }
 
-// begin checks u and holds it.
-func (s *Files) begin(u *Upload) (release func(), err error) {
+// check refuses an upload that is none of this store.
+func (s *Files) check(u *Upload) error {
 	if err := u.check(copyBuffer); err != nil {
-		return nil, err
+		return err
 	}
 	if len(u.State) > 0 {
-		return nil, errUploadLost(u.ID, "it was begun on another kind of store")
+		return errUploadLost(u.ID, "it was begun on another kind of store")
 	}
-	return s.holds.take(u.ID)
+	return nil
 }
 
 // ensureShard makes the folder of id in blob/. Its name has to be on the disk before anything in it is acknowledged, even if this process finds it already

@@ -25,7 +25,6 @@ type S3 struct {
 	sse     types.ServerSideEncryption
 	kmsKey  *string
 
-	holds   holds
 	buffers *buffers
 	small   sync.Pool // of *[TailMax + 1]byte
 }
@@ -143,11 +142,6 @@ func (s *S3) Sweep(ctx context.Context, olderThan time.Time, live func(id string
 }
 
 func (s *S3) sweepOne(ctx context.Context, id, multipart string, live func(id string) (bool, error)) (bool, error) {
-	release, err := s.holds.take(id)
-	if err != nil {
-		return false, nil // it is being written to: not a leftover
-	}
-	defer release()
 	if alive, err := live(id); err != nil || alive {
 		return false, err
 	}
@@ -182,12 +176,4 @@ func s3Code(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
-}
-
-// begin checks u and holds it.
-func (s *S3) begin(u *Upload) (release func(), err error) {
-	if err := u.check(partSize); err != nil {
-		return nil, err
-	}
-	return s.holds.take(u.ID)
 }

@@ -69,11 +69,9 @@ func (s *S3) Hold(context.Context, string) (release func(), err error) { return 
 
 // Append is Store's. It holds at most two parts in memory: one, and a second, if there is one to spare, that is filled while the first is on its way.
 func (s *S3) Append(ctx context.Context, u *Upload, r io.Reader) error {
-	release, err := s.begin(u)
-	if err != nil {
+	if err := u.check(partSize); err != nil {
 		return err
 	}
-	defer release()
 	sum, err := u.hash()
 	if err != nil {
 		return err
@@ -301,11 +299,9 @@ func (s *S3) unknown(ctx context.Context, id, multipart string) bool {
 // Commit is Store's. Whatever the server answered, the object has to have the size, and the checksum if the server keeps one, before anything is
 // acknowledged (F16).
 func (s *S3) Commit(ctx context.Context, u *Upload) error {
-	release, err := s.begin(u)
-	if err != nil {
+	if err := u.check(partSize); err != nil {
 		return err
 	}
-	defer release()
 	sent, err := u.multipart()
 	if err != nil {
 		return err
@@ -431,11 +427,9 @@ func (s *S3) complete(ctx context.Context, u *Upload, sent multipart) error {
 
 // Abort is Store's.
 func (s *S3) Abort(ctx context.Context, u *Upload) error {
-	release, err := s.begin(u)
-	if err != nil {
+	if err := u.check(partSize); err != nil {
 		return err
 	}
-	defer release()
 	sent, _ := u.multipart()
 	if sent.ID == "" {
 		return nil

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"sync"
 
-	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/lang/oci"
 )
 
@@ -117,28 +115,4 @@ func bodyError(err error) error {
 		return nil
 	}
 	return fmt.Errorf("blob: reading the upload's body: %w", err)
-}
-
-// holds are the uploads that are being written to. Two requests that write to one upload would otherwise each believe in their own offset (H23).
-type holds struct {
-	mu  sync.Mutex
-	ids map[string]struct{}
-}
-
-// take holds id until release is called. Its fault is UploadBusy.
-func (h *holds) take(id string) (release func(), err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, taken := h.ids[id]; taken {
-		return nil, fault.New(fault.UploadBusy, "another request is writing to this upload; wait for it to end")
-	}
-	if h.ids == nil {
-		h.ids = make(map[string]struct{})
-	}
-	h.ids[id] = struct{}{}
-	return func() {
-		h.mu.Lock()
-		delete(h.ids, id)
-		h.mu.Unlock()
-	}, nil
 }

@@ -188,7 +188,8 @@ func testSweep(t *testing.T, node Place) {
 	appendTo(t, s, left, content)
 	appendTo(t, s, wanted, content)
 	object := Push(t, s, content)
-	live := func(id string) (bool, error) { return id == wanted.ID, nil }
+	busy := NewUpload() // its owner knows that it is being written to
+	live := func(id string) (bool, error) { return id == wanted.ID || id == busy.ID, nil }
 
 	if n, err := s.Sweep(t.Context(), time.Now().Add(-time.Hour), live); n != 0 || err != nil {
 		t.Fatalf("Sweep of what is older than an hour removed %d uploads, %v", n, err)
@@ -200,7 +201,6 @@ func testSweep(t *testing.T, node Place) {
 	}
 	in, out := io.Pipe()
 	done := make(chan error)
-	busy := NewUpload()
 	go func() { done <- s.Append(context.WithoutCancel(t.Context()), busy, in) }()
 	if _, err := out.Write(content); err != nil {
 		t.Fatal(err)

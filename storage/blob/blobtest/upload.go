@@ -100,35 +100,35 @@ func testLostAcknowledgement(t *testing.T, node Place) {
 	}
 }
 
+// testTwoWriters has two nodes go on with one upload from the same row: either Hold lets only one of them, or Commit finds out about the other's bytes.
 func testTwoWriters(t *testing.T, node Place) {
-	s, u := node(), NewUpload()
-	content := Bytes(4, 10*mib)
-	appendTo(t, s, u, content[:7*mib])
-	row := stored(u)
-
-	in, out := io.Pipe()
-	first := make(chan error)
-	go func() { first <- s.Append(context.WithoutCancel(t.Context()), u, in) }()
-	if _, err := out.Write(content[7*mib : 8*mib]); err != nil { // it is being read, so the upload is held
+	one, two, begun := node(), node(), NewUpload()
+	content, other := Bytes(4, 10*mib), Bytes(5, 3*mib)
+	appendTo(t, one, begun, content[:7*mib])
+	u, late := stored(begun), stored(begun)
+	release, err := one.Hold(t.Context(), u.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
-	other := stored(row)
-	wantFault(t, s.Append(t.Context(), other, bytes.NewReader(content[7*mib:])), fault.UploadBusy)
-	wantFault(t, s.Commit(t.Context(), other), fault.UploadBusy)
-	wantFault(t, s.Abort(t.Context(), other), fault.UploadBusy)
-	same(t, other, row)
-	if _, err := out.Write(content[8*mib:]); err != nil {
-		t.Fatal(err)
+	appendTo(t, one, u, content[7*mib:])
+	elsewhere, err := two.Hold(t.Context(), u.ID)
+	if err == nil {
+		appendTo(t, two, late, other)
+		commit(t, two, late)
+		elsewhere()
+		wantFault(t, one.Commit(t.Context(), u), fault.UploadNotFound)
+		Holds(t, one, u.Key(), append(content[:7*mib:7*mib], other...))
+		return
 	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-first; err != nil {
+	wantFault(t, err, fault.UploadBusy)
+	release()
+	if elsewhere, err = two.Hold(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
 	hasDigest(t, u, content)
-	commit(t, s, u)
-	Holds(t, s, u.Key(), content)
+	commit(t, two, u)
+	elsewhere()
+	Holds(t, one, u.Key(), content)
 }
 
 func testSideBySide(t *testing.T, node Place) {
