@@ -19,8 +19,8 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// atOnce is how many objects are copied at a time: a bucket far away answers late.
-const atOnce = 4
+// copyAtOnce is how many objects are copied at a time: a bucket far away answers late.
+const copyAtOnce = 4
 
 // stores are where the objects of an installation are.
 type stores struct{ blobs, archive blob.Store }
@@ -102,7 +102,7 @@ func (c *copier) each(ctx context.Context, rows sql.Rows, f func(context.Context
 			return err
 		}
 		group, within := errgroup.WithContext(ctx)
-		group.SetLimit(atOnce)
+		group.SetLimit(copyAtOnce)
 		for i := range some {
 			group.Go(func() error { return f(within, &some[i]) })
 		}

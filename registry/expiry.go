@@ -10,8 +10,8 @@ import (
 	"github.com/berth-registry/berth/storage/sql"
 )
 
-// expireAtOnce is how many uploads one transaction removes: enough to get through ten thousand in seconds, few enough not to hold up pushes.
-const expireAtOnce = 200
+// expireUploadsAtOnce is how many uploads one transaction removes: enough to get through ten thousand in seconds, few enough not to hold up pushes.
+const expireUploadsAtOnce = 200
 
 // ExpireUploads removes the uploads that nobody has touched for a day, and what the blob stores keep of uploads that have no row, and of copies between the stores that no
 // worker is making any more (I7, F12, H29). It answers how many rows it removed.
@@ -61,7 +61,7 @@ func (g *Registry) uploading(ctx context.Context) func(id string) (bool, error) 
 // expireSome takes away the rows of some old uploads, and answers what they were.
 func (g *Registry) expireSome(ctx context.Context, before time.Time) (gone []blob.Upload, err error) {
 	err = g.db.Write(ctx, func(tx *sql.Tx) (err error) {
-		gone, err = g.endUploads(tx, `id IN (SELECT id FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT $2)`, sql.Micros(before), expireAtOnce)
+		gone, err = g.endUploads(tx, `id IN (SELECT id FROM upload WHERE touched_at < $1 ORDER BY touched_at LIMIT $2)`, sql.Micros(before), expireUploadsAtOnce)
 		return err
 	})
 	return gone, err

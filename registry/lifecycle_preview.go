@@ -251,13 +251,16 @@ func (w *previewWriter) write(tx *sql.Tx) error {
 	return nil
 }
 
+// expirePreviewsAtOnce is how many results of previews one transaction removes: few enough not to hold up pushes.
+const expirePreviewsAtOnce = 500
+
 // ExpirePreviews removes the results of previews that have ended a day ago or longer.
 func (g *Registry) ExpirePreviews(ctx context.Context) error {
 	for removed := int64(1); removed > 0; {
 		err := g.db.Write(ctx, func(tx *sql.Tx) (err error) {
 			removed, err = tx.Exec(`DELETE FROM lifecycle_preview_result WHERE (repository_id, place) IN (SELECT s.repository_id, s.place FROM lifecycle_preview p
 				JOIN lifecycle_preview_result s ON s.repository_id = p.repository_id WHERE p.status <> 'IN_PROGRESS' AND p.ended_at < $1 LIMIT $2)`,
-				sql.Micros(g.now().Add(-previewKept)), removeAtOnce)
+				sql.Micros(g.now().Add(-previewKept)), expirePreviewsAtOnce)
 			return err
 		})
 		if err != nil {

@@ -29,8 +29,6 @@ const (
 	moveSign = time.Minute
 	// moveAgain is when a copy that failed is tried again.
 	moveAgain = time.Minute
-	// atOnce is how many images or objects one look takes.
-	atOnce = 200
 )
 
 // errOvertaken says that another worker has taken over the copying of a blob.
@@ -245,6 +243,9 @@ func (g *Registry) moved(ctx context.Context, m *move) error {
 	})
 }
 
+// finishAtOnce is how many waiting images one look finds.
+const finishAtOnce = 200
+
 // finishActivations makes images active whose layers are all back: first what an index lists, then the index.
 func (g *Registry) finishActivations(ctx context.Context) error {
 	for {
@@ -258,7 +259,7 @@ func (g *Registry) finishActivations(ctx context.Context) error {
 				WHERE f.repository_id = m.repository_id AND f.parent = m.digest AND f.kind IN ('config', 'layer') AND b.archived)
 			AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN manifest c ON c.repository_id = f.repository_id AND c.digest = f.child
 				WHERE f.repository_id = m.repository_id AND f.parent = m.digest AND f.kind = 'manifest' AND c.status = 'ACTIVATING')
-			LIMIT $1`, sql.Args(atOnce), func(row sql.Scanner) error {
+			LIMIT $1`, sql.Args(finishAtOnce), func(row sql.Scanner) error {
 			var w waiting
 			err := row.Scan(&w.repository, &w.digest)
 			list = append(list, w)
