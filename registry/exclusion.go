@@ -18,7 +18,7 @@ func (g *Registry) ExcludeFromPullTimes(ctx context.Context, account, region, pr
 	}
 	since = g.now()
 	return since, g.writeRules(ctx, account, func(tx *sql.Tx) error {
-		var n int
+		var n int64
 		if err := tx.Row(`SELECT count(*) FROM pull_exclusion WHERE account = $1 AND region = $2`, sql.Args(account, region), &n); err != nil {
 			return err
 		}

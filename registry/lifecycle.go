@@ -45,7 +45,7 @@ func (g *Registry) putLifecycle(tx *sql.Tx, repository int64, text string) error
 // with a policy: PutLifecyclePolicy has no error for limits.
 func (g *Registry) allowsLifecycle(text string) error {
 	p, err := parseLifecycle(text)
-	if err == nil && len(p.Rules) > g.limits.Rules {
+	if err == nil && int64(len(p.Rules)) > g.limits.Rules {
 		err = fault.New(fault.InvalidParameter, "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: array is too long': rules: there are %d, and %d is the limit",
 			len(p.Rules), g.limits.Rules)
 	}

@@ -374,7 +374,7 @@ func (r *Repo) point(tx *sql.Tx, rules tagRules, tag string, digest oci.Digest) 
 			return false, fault.New(fault.ImageTagAlreadyExists, "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag %s", tag, r.Name, lock)
 		}
 	}
-	var tags int
+	var tags int64
 	if err := tx.Row(`SELECT count(*) FROM tag WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, digest), &tags); err != nil {
 		return false, err
 	}

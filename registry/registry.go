@@ -85,65 +85,6 @@ type Options struct {
 	Garbage GarbageTimes
 }
 
-// Limits are the quotas that a registry keeps (API-79, H29).
-type Limits struct {
-	// Uploads is how many uploads one principal may have open; 0 is 10,000.
-	Uploads int
-	// Repositories is how many repositories an account may have in a region; 0 is 100,000.
-	Repositories int64
-	// Images is how many images a repository may hold; 0 is 100,000.
-	Images int64
-	// ImageTags is how many tags an image may have; 0 is 1,000.
-	ImageTags int
-	// Rules is how many rules a lifecycle policy may have; 0 is 50, and so is more.
-	Rules int
-	// Templates is how many creation templates an account may have in a region; 0 is 50.
-	Templates int
-	// Exclusions is how many principals an account may exclude from pull times in a region; 0 is 100 (API-77).
-	Exclusions int
-	// LayerBytes is how large a layer may be; 0 is ECR's 52,000 MiB, and so is more.
-	LayerBytes int64
-	// LayerParts is of how many parts UploadLayerPart may make a layer; 0 is 4,200.
-	LayerParts int64
-	// PartBytes is how large one of these may be; 0 is 20 MiB, and so is more, less than 5 MiB is that (API-61).
-	PartBytes int64
-}
-
-func (l Limits) orDefault() Limits {
-	if l.Uploads == 0 {
-		l.Uploads = 10_000
-	}
-	if l.Repositories == 0 {
-		l.Repositories = 100_000
-	}
-	if l.Images == 0 {
-		l.Images = 100_000
-	}
-	if l.ImageTags == 0 {
-		l.ImageTags = 1000
-	}
-	if l.Rules == 0 {
-		l.Rules = 50
-	}
-	if l.Templates == 0 {
-		l.Templates = 50
-	}
-	if l.Exclusions == 0 {
-		l.Exclusions = 100
-	}
-	if l.LayerBytes == 0 || l.LayerBytes > layerMost {
-		l.LayerBytes = layerMost
-	}
-	if l.LayerParts == 0 {
-		l.LayerParts = partsMost
-	}
-	if l.PartBytes == 0 || l.PartBytes > partMost {
-		l.PartBytes = partMost
-	}
-	l.PartBytes = max(l.PartBytes, partLeast)
-	return l
-}
-
 // Schema is the registry's part of the database.
 func Schema() sql.Part {
 	return sql.Part{Name: "registry", Steps: migrations, Bytewise: []string{"repository.name", "tag.name"}}

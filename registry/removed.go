@@ -483,7 +483,7 @@ func (r *Repo) pointAgain(tx *sql.Tx, rules tagRules, t removedTag, d oci.Digest
 	if err := rules.allow(t.name); err != nil {
 		return "tags have to match the pattern " + rules.pattern, nil
 	}
-	var tags int
+	var tags int64
 	if err := tx.Row(`SELECT count(*) FROM tag WHERE repository_id = $1 AND digest = $2`, sql.Args(r.ID, d), &tags); err != nil {
 		return "", err
 	}

@@ -90,7 +90,7 @@ func (g *Registry) CreateTemplate(ctx context.Context, account, region string, t
 		if slices.ContainsFunc(have, func(h Template) bool { return h.key() == t.key() }) {
 			return fault.New(fault.TemplateAlreadyExists, "The Template with prefix '%s' already exists in the registry with id '%s'", t.Prefix, account)
 		}
-		if len(have) >= g.limits.Templates {
+		if int64(len(have)) >= g.limits.Templates {
 			return fault.New(fault.LimitExceeded, "The registry with id '%s' has %d creation templates, which is the limit", account, len(have))
 		}
 		if t.Role == "" {

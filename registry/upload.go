@@ -17,11 +17,7 @@ import (
 )
 
 const (
-	layerMost      = 52_000 << 20 // bytes, API-79
-	partsMost      = 4200         // API-79
-	partLeast      = 5 << 20      // bytes of every part but the last, API-61
-	partMost       = 20 << 20     // bytes, API-61
-	partAsked      = 10 << 20     // bytes, API-60
+	partAsked      = 10 << 20 // bytes, API-60
 	uploadLifetime = 24 * time.Hour
 )
 

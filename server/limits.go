@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 // Limits are how much and how often.
 type Limits struct {
 	Rate  []string `help:"How often in a second an account may call an operation in a region, as OPERATION=N (PutImage=10, sts:AssumeRole=5); \"ecr\" stands for the rates of ECR. A request of a container client counts as the operation that it is. Several are allowed, of which the last counts; without any there is no limit." env:"BERTH_RATE" placeholder:"OPERATION=N"`
-	Quota []string `help:"How many there may be, as NAME=N (default: as in ECR): repositories of a registry (100000), images of a repository (100000), tags of an image (1000), rules of a lifecycle policy (50), creation templates (50) and principals excluded from pull times of a registry (100), uploads that a principal has open (10000); layer-bytes of a layer (54525952000), layer-parts of which UploadLayerPart makes it (4200), part-bytes of each (20971520)." env:"BERTH_QUOTA" placeholder:"NAME=N"`
+	Quota []string `help:"How many there may be, as NAME=N (default: as in ECR): repositories of a registry (100000), images of a repository (100000), tags of an image (1000), rules of a lifecycle policy (50), creation templates (50) and exclusions of principals from pull times (100) of a registry, uploads that a principal has open (10000); layer-bytes of a layer (54525952000), layer-parts of which UploadLayerPart makes it (4200), part-bytes of each (20971520)." env:"BERTH_QUOTA" placeholder:"NAME=N"`
 }
 
 var operationName = regexp.MustCompile(`^([a-z]+:)?[A-Z][A-Za-z]+$`)
@@ -70,43 +71,25 @@ func (l *Limits) front(services []*awswire.Service) (*front.Rates, error) {
 }
 
 // quotas are those that were given.
-func (l *Limits) quotas() (q registry.Limits, err error) {
+func (l *Limits) quotas() (limits registry.Limits, err error) {
+	known := registry.Quotas()
 	for _, text := range l.Quota {
 		name, number, ok := strings.Cut(text, "=")
-		n, err := strconv.Atoi(number)
+		n, err := strconv.ParseInt(number, 10, 64)
 		if !ok || err != nil || n < 1 {
-			return q, fmt.Errorf("--quota: %q is not NAME=N, such as repositories=1000", text)
+			return limits, fmt.Errorf("--quota: %q is not NAME=N, such as repositories=1000", text)
 		}
-		switch name {
-		case "repositories":
-			q.Repositories = int64(n)
-		case "images":
-			q.Images = int64(n)
-		case "tags":
-			q.ImageTags = n
-		case "layer-bytes":
-			if q.LayerBytes = int64(n); n > 52_000<<20 {
-				return q, fmt.Errorf("--quota: a layer has at most 54525952000 bytes")
+		i := slices.IndexFunc(known, func(q registry.Quota) bool { return q.Name == name })
+		if i < 0 {
+			var names []string
+			for _, q := range known {
+				names = append(names, q.Name)
 			}
-		case "layer-parts":
-			q.LayerParts = int64(n)
-		case "part-bytes":
-			if q.PartBytes = int64(n); n < 5<<20 || n > 20<<20 {
-				return q, fmt.Errorf("--quota: a part of a layer has from 5242880 to 20971520 bytes")
-			}
-		case "uploads":
-			q.Uploads = n
-		case "rules":
-			if q.Rules = n; n > 50 {
-				return q, fmt.Errorf("--quota: a lifecycle policy has at most 50 rules")
-			}
-		case "templates":
-			q.Templates = n
-		case "exclusions":
-			q.Exclusions = n
-		default:
-			return q, fmt.Errorf("--quota: there is none for %q, but for repositories, images, tags, rules, templates, exclusions, uploads, layer-bytes, layer-parts and part-bytes", name)
+			return limits, fmt.Errorf("--quota: there is none for %q, but for %s", name, strings.Join(names, ", "))
+		}
+		if err := known[i].Set(&limits, n); err != nil {
+			return limits, fmt.Errorf("--quota: %w", err)
 		}
 	}
-	return q, nil
+	return limits, nil
 }

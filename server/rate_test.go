@@ -3,10 +3,12 @@ package server_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/berth-registry/berth/api/front"
 	"github.com/berth-registry/berth/berthtest"
+	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/server"
 )
 
@@ -141,6 +144,17 @@ func TestLimitsAreRead(t *testing.T) {
 	}, server.Options{})
 	if err == nil || !strings.Contains(err.Error(), "there is no operation ecr:PutImages") {
 		t.Error(err)
+	}
+}
+
+// The help says of every quota what it is when nobody sets it.
+func TestQuotasAreInTheHelp(t *testing.T) {
+	field, _ := reflect.TypeFor[server.Limits]().FieldByName("Quota")
+	help := field.Tag.Get("help")
+	for _, q := range registry.Quotas() {
+		if what := strings.Split(q.Name, "-")[0]; !strings.Contains(help, what) || !strings.Contains(help, fmt.Sprintf("(%d)", q.Usual)) {
+			t.Errorf("%s, of which there are %d: %s", q.Name, q.Usual, help)
+		}
 	}
 }
 
