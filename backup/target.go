@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/berth-registry/berth/registry"
 	"github.com/berth-registry/berth/storage/blob"
@@ -20,14 +19,6 @@ type Target struct {
 	Blobs, Archive blob.Store
 	// Folder is its data folder.
 	Folder string
-}
-
-// file is the SQLite file of a target, or empty.
-func (t *Target) file() string {
-	if strings.Contains(t.Database, "://") {
-		return ""
-	}
-	return strings.TrimPrefix(t.Database, "sqlite:")
 }
 
 // Restore makes an installation of a backup, in an empty place. The errors are those of Place.Manifest, ErrTaken and sql.ErrNotEmpty. What the backup lacks is in
@@ -94,7 +85,11 @@ func move(ctx context.Context, from *Source, files func(context.Context) (map[st
 		return nil, err
 	}
 	settle := registry.Settle(to.Archive != nil)
-	dsn, path := to.Database, to.file()
+	dsn := to.Database
+	path, err := sql.File(dsn)
+	if err != nil {
+		return nil, err
+	}
 	if path != "" { // a file is made beside the one that it will be
 		dsn = "sqlite:" + path + ".new"
 		removeDatabase(path + ".new")
@@ -126,7 +121,11 @@ func (t *Target) empty(ctx context.Context, files map[string][]byte) error {
 	if err := free(t.Folder, files); err != nil {
 		return err
 	}
-	if path := t.file(); path != "" {
+	path, err := sql.File(t.Database)
+	if err != nil {
+		return err
+	}
+	if path != "" {
 		if _, err := os.Stat(path); err == nil {
 			return fmt.Errorf("%w: there is a database %s", ErrTaken, path)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/berth-registry/berth/lang/arn"
 	"github.com/berth-registry/berth/storage/blob"
+	"github.com/berth-registry/berth/storage/sql"
 )
 
 // Config is what `berth serve` is told: by flags, by BERTH_… in the environment, or by a file (kong reads the tags).
@@ -160,8 +161,8 @@ func (f *Folder) CAFile() string { return filepath.Join(f.Data, "tls", "ca.pem")
 
 // check finds a DSN that cannot be.
 func (d *Database) check() error {
-	if scheme, _, ok := strings.Cut(d.DB, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
-		return errors.New("--db: a database is postgres://… or a file for SQLite")
+	if _, err := sql.File(d.DB); err != nil && d.DB != "" {
+		return fmt.Errorf("--db: %w", err)
 	}
 	return nil
 }

@@ -40,8 +40,10 @@ func (i *Installation) Source(ctx context.Context, alone bool) (_ *backup.Source
 		return nil, nil, err
 	}
 	dsn := i.in(&i.Folder)
-	if path := strings.TrimPrefix(dsn, "sqlite:"); !strings.Contains(dsn, "://") && !exists(path) { // to open a file that is not there would make it
-		return nil, nil, fmt.Errorf("%s: %w", path, errNever)
+	if file, err := sql.File(dsn); err != nil {
+		return nil, nil, err
+	} else if file != "" && !exists(file) { // to open a file that is not there would make it
+		return nil, nil, fmt.Errorf("%s: %w", file, errNever)
 	}
 	if err := i.exists(); err != nil {
 		return nil, nil, err

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/berth-registry/berth/fault"
 	"github.com/berth-registry/berth/identity/iam"
@@ -26,7 +25,12 @@ func OpenIdentity(ctx context.Context, f Folder, d Database) (directory *iam.Dir
 	if _, err := os.Stat(f.Data); err != nil {
 		return nil, nil, fmt.Errorf("data folder: %w", err)
 	}
-	if !strings.HasPrefix(d.DB, "postgres://") && !strings.HasPrefix(d.DB, "postgresql://") { // PostgreSQL takes many writers, and tells the nodes what has changed
+	dsn := d.in(&f)
+	file, err := sql.File(dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if file != "" { // PostgreSQL takes many writers, and tells the nodes what has changed
 		lock, err := lockData(f.Data)
 		if err != nil {
 			return nil, nil, err
@@ -34,11 +38,11 @@ func OpenIdentity(ctx context.Context, f Folder, d Database) (directory *iam.Dir
 		s.onClose(func() { lock.Close() })
 	}
 	if d.DB == "" { // to open a file that is not there would make it
-		if _, err := os.Stat(f.database()); err != nil {
+		if _, err := os.Stat(file); err != nil {
 			return nil, nil, fmt.Errorf("data folder: %w", err)
 		}
 	}
-	db, err := s.openDatabase(ctx, d.in(&f))
+	db, err := s.openDatabase(ctx, dsn)
 	if err != nil {
 		return nil, nil, err
 	}

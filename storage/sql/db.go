@@ -50,15 +50,31 @@ const (
 	postgres
 )
 
-// Open opens the database that dsn names: "sqlite:PATH" (or a bare path), or "postgres://…". It makes a missing SQLite file.
+// File is the SQLite file that dsn names ("sqlite:PATH", or a bare path), empty for a database of PostgreSQL ("postgres://…"). The error is of a dsn that is neither.
+func File(dsn string) (path string, err error) {
+	scheme, _, isURL := strings.Cut(dsn, "://")
+	path = strings.TrimPrefix(dsn, "sqlite:")
+	switch {
+	case scheme == "postgres" && isURL, scheme == "postgresql" && isURL:
+		return "", nil
+	case !isURL && path != "":
+		return path, nil
+	}
+	return "", errors.New("a database is postgres://… or a file for SQLite")
+}
+
+// Open opens the database that dsn names (File). It makes a missing SQLite file.
 // Commits are durable: SQLite's connections are asked whether they are (WAL, synchronous=FULL), PostgreSQL's are told to be (synchronous_commit), and Open fails otherwise.
 // That PostgreSQL does not wait for its disk at all (fsync=off) is only warned of.
 func Open(ctx context.Context, dsn string) (*DB, error) {
+	file, err := File(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
 	db := &DB{epochs: map[string]*Epoch{}, done: make(chan struct{}), measured: newMeasured(), failed: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		var err error
+	if file == "" {
 		if db.link, db.pool, err = openLink(dsn); err != nil {
 			stop()
 			return nil, err
@@ -75,7 +91,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 		go db.pollEpochs(run)
 		return db, nil
 	}
-	if err := db.openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:")); err != nil {
+	if err := db.openSQLite(ctx, file); err != nil {
 		stop()
 		return nil, err
 	}

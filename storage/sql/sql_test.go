@@ -283,3 +283,24 @@ func BenchmarkDurableWrites(b *testing.B) {
 		}
 	})
 }
+
+// A DSN names a file of SQLite or PostgreSQL, and what is neither is refused before anything is made.
+func TestFile(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"berth.db": "berth.db", "sqlite:/var/lib/berth.db": "/var/lib/berth.db", "postgres://u@h/d": "", "postgresql://u@h/d": "",
+		"postgres:berth.db": "postgres:berth.db", "postgres": "postgres",
+	} {
+		if got, err := sql.File(dsn); got != want || err != nil {
+			t.Errorf("%s: %q %v, want %q", dsn, got, err, want)
+		}
+	}
+	for _, dsn := range []string{"", "sqlite:", "mysql://u@h/d", "://", "sqlite:///berth.db"} {
+		if got, err := sql.File(dsn); err == nil {
+			t.Errorf("%q: %q", dsn, got)
+		}
+		if db, err := sql.Open(t.Context(), dsn); err == nil {
+			db.Close() //nolint:errcheck // it should not be open
+			t.Errorf("%q was opened", dsn)
+		}
+	}
+}
