@@ -27,7 +27,9 @@ func (g *Registry) ExpireUploads(ctx context.Context) (removed int, err error) {
 		}
 		removed += len(gone)
 		for i := range gone {
-			// Somebody may be writing to it at this very moment; his request will fail, and the sweep of another time removes what it leaves.
+			if g.holds.has(gone[i].ID) {
+				continue // his request will fail, and the sweep of another time removes what it leaves
+			}
 			if err := g.blobs.Abort(ctx, &gone[i]); err != nil {
 				return removed, fmt.Errorf("upload %s: %w", gone[i].ID, err)
 			}

@@ -60,8 +60,8 @@ func (g *Registry) Collect(ctx context.Context) (c Collected, err error) {
 	if err != nil {
 		return c, err
 	}
-	objects, err := g.deleteDead(ctx, &c)
-	c.More = layers == garbageAtOnce || blobs == garbageAtOnce || objects == garbageAtOnce
+	tried, err := g.deleteDead(ctx, &c)
+	c.More = layers == garbageAtOnce || blobs == garbageAtOnce || tried == garbageAtOnce
 	return c, err
 }
 
@@ -214,7 +214,7 @@ func (g *Registry) bury(tx *sql.Tx, key blob.Key, archive bool, size int64) erro
 	return err
 }
 
-// deleteDead is step 4: only here are bytes deleted, and only those of keys that no row names and none ever will.
+// deleteDead is step 4, and answers how many objects it has tried to delete: only here are bytes deleted, and only those of keys that no row names and none ever will.
 //
 // Objects that cannot be deleted do not keep the others: the next call goes on after those that this one has tried, and comes back to them at the end. All of a call are
 // deleted at once, since each may wait for a store that is far away, or that is away.
@@ -266,7 +266,7 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 		}
 	}
 	if len(deleted) == 0 {
-		return 0, failed
+		return len(list), failed
 	}
 	var done Collected
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
@@ -285,7 +285,7 @@ func (g *Registry) deleteDead(ctx context.Context, c *Collected) (int, error) {
 	if err == nil {
 		c.Objects, c.Bytes = c.Objects+done.Objects, c.Bytes+done.Bytes
 	}
-	return len(deleted), errors.Join(failed, err)
+	return len(list), errors.Join(failed, err)
 }
 
 // tried is the dead object up to which deletions were tried, in the order of their deaths. Before all is -1.

@@ -45,22 +45,25 @@ func Look(ctx context.Context, s Store, key Key, size int64) (Damage, error) {
 }
 
 // Verify says what is wrong with the object at key, which has to have size bytes with the digest d: it reads them all, through a reader that may be slower than the store; nil is
-// none. An error says that nothing is known (Judge): it is one of the store, of that reader, or of ctx.
+// none. An error says that nothing is known: it is one of a store that is away (Judge), of that reader whatever it is, or of ctx.
 func Verify(ctx context.Context, s Store, key Key, size int64, d oci.Digest, through func(io.Reader) io.Reader) (Damage, error) {
 	content, err := s.Open(ctx, key, size)
 	if err != nil {
 		return Judge(err)
 	}
 	defer content.Close() //nolint:errcheck // it was only read
-	var r io.Reader = &within{ctx, content}
+	stored := &within{ctx: ctx, Reader: content}
+	var r io.Reader = stored
 	if through != nil {
 		r = through(r)
 	}
 	sum := sha256.New()
 	n, err := io.Copy(sum, r)
 	switch {
+	case err != nil && stored.failed != nil:
+		return Judge(stored.failed)
 	case err != nil:
-		return Judge(err)
+		return "", err
 	case n != size:
 		return Damage(fmt.Sprintf("ends after %d of %d bytes", n, size)), nil
 	}
@@ -74,6 +77,7 @@ func Verify(ctx context.Context, s Store, key Key, size int64, d oci.Digest, thr
 type within struct {
 	ctx context.Context
 	io.Reader
+	failed error // of the reader itself, which is not ctx's
 }
 
 // Read is io.Reader's.
@@ -81,5 +85,9 @@ func (r *within) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.Reader.Read(p)
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		r.failed = err
+	}
+	return n, err
 }

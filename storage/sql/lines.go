@@ -16,19 +16,6 @@ type lines struct {
 
 	taken   map[string]bool // the accounts of which a write has been taken for the commit that is being made
 	emptied bool            // all writes of one of them have been
-
-	last  string // the account whose write was taken last
-	alone int    // in how many commits there have been no others' since
-}
-
-// lately is for how many commits an account counts that has written: those of a second or so.
-const lately = 300
-
-// shared reports whether several accounts write these days, so that each of them waits for what the others do. Writes of no account, which are the server's own, wait gladly.
-func (l *lines) shared() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.alone < lately
 }
 
 // line is what waits of one account, in the order in which it came.
@@ -38,7 +25,7 @@ type line struct {
 }
 
 func newLines() *lines {
-	return &lines{of: map[string]*list.Element{}, some: make(chan struct{}, 1), taken: map[string]bool{}, alone: lately}
+	return &lines{of: map[string]*list.Element{}, some: make(chan struct{}, 1), taken: map[string]bool{}}
 }
 
 // add puts a write at the end of its account's line, and reports whether it may still happen.
@@ -67,7 +54,6 @@ func (l *lines) first() (one *write, over bool) {
 	if l.ring.Len() == 0 {
 		return nil, l.ended
 	}
-	l.alone = min(l.alone+1, lately)
 	return l.take(), false
 }
 
@@ -87,12 +73,6 @@ func (l *lines) take() *write {
 	e := l.ring.Front()
 	mine := e.Value.(*line)
 	l.taken[mine.account] = true
-	if mine.account != "" && mine.account != l.last {
-		if l.last != "" {
-			l.alone = 0
-		}
-		l.last = mine.account
-	}
 	one := mine.waiting.Remove(mine.waiting.Front()).(*write)
 	if mine.waiting.Len() > 0 {
 		l.ring.MoveToBack(e)

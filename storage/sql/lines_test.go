@@ -103,33 +103,3 @@ func TestCommitsWaitForNoFlood(t *testing.T) {
 		}
 	}
 }
-
-// A commit is kept short while several accounts write, and for a second or so after, since each of them waits for one that is under way. One account alone shares long ones, and what
-// the server writes for nobody changes nothing in that.
-func TestCommitsAreShortWhileAccountsShare(t *testing.T) {
-	l := newLines()
-	commit := func(accounts ...string) bool {
-		for _, account := range accounts {
-			l.add(account, &write{})
-		}
-		for one, _ := l.first(); one != nil; one = l.more() {
-		}
-		return l.shared()
-	}
-	for range 3 {
-		if commit("a", "") || commit("a") {
-			t.Error("an account that is alone has short commits")
-		}
-	}
-	if !commit("a", "b", "") {
-		t.Error("two accounts that write have long commits")
-	}
-	for range lately - 1 {
-		if !commit("b", "") {
-			t.Fatal("the commits are long again at once")
-		}
-	}
-	if commit("b", "") {
-		t.Error("the commits are never long again")
-	}
-}

@@ -188,13 +188,10 @@ func (w *writer) run() {
 			if first == nil {
 				break
 			}
-			began, most := time.Now(), batchLeast
-			if !w.lines.shared() {
-				most = max(w.synced, batchLeast)
-			}
+			began := time.Now()
 			batch = append(batch[:0], first)
 			err := w.commit(&batch, func() *write {
-				if len(batch) == batchMost || time.Since(began) > most {
+				if len(batch) == batchMost || time.Since(began) > max(w.synced, batchLeast) {
 					return nil
 				}
 				return w.lines.more()

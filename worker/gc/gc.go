@@ -17,8 +17,12 @@ const (
 	// every is how often a node looks: what goes has been kept for hours, so a minute more does not matter.
 	every = time.Minute
 	// share is the part of the time in which a node works at most when there is much to do: one in so many. With one in four, one in a hundred pulls took half as long again;
-	// with one in ten, a node still collects a million layers in an hour.
+	// with one in ten, a node with a disk of its own still collects a million layers in an hour.
 	share = 10
+	// behind is for how long it works so. There is more then than one node's disk brings forth, or a database and a bucket far away, for which it mostly waits: it becomes
+	// one in hurried.
+	behind  = time.Hour
+	hurried = 4
 )
 
 // Metrics are what those who watch a registry want to know of its garbage.
@@ -47,26 +51,32 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Run collects until ctx ends. An error is logged; what it is about is tried again.
+// Run collects until ctx ends. An error is logged, the first of each time; what it is about is tried again, and what can be collected meanwhile is.
 func Run(ctx context.Context, g *registry.Registry, m *Metrics) {
 	worker.Every(ctx, every, func(ctx context.Context) {
 		var all registry.Collected
-		for ctx.Err() == nil {
+		failed := false
+		for start := time.Now(); ctx.Err() == nil; {
 			began := time.Now()
 			c, err := g.Collect(ctx)
 			all.Layers, all.Objects, all.Bytes = all.Layers+c.Layers, all.Objects+c.Objects, all.Bytes+c.Bytes
 			worker.Alive(ctx)
 			m.Freed.Add(float64(c.Bytes))
-			if err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil && !failed {
+				failed = true
 				worker.Failed(ctx)
 				slog.Error("garbage could not all be collected; it is tried again", "error", err)
 			}
-			if err != nil || !c.More {
+			if !c.More || err != nil && c.Layers+c.Objects == 0 {
 				break
+			}
+			of := time.Duration(share)
+			if time.Since(start) > behind {
+				of = hurried
 			}
 			select {
 			case <-ctx.Done():
-			case <-time.After((share - 1) * time.Since(began)):
+			case <-time.After((of - 1) * time.Since(began)):
 			}
 		}
 		if all.Layers+all.Objects > 0 {

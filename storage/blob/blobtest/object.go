@@ -58,7 +58,7 @@ func testVerify(t *testing.T, node Place) {
 		{t.Context(), key, 100_000, other, nil, blob.Mismatch(of), nil},
 		{t.Context(), NewUpload().Key(), 100_000, of, nil, blob.Missing, nil},
 		{t.Context(), key, 100_000, of, func(r io.Reader) io.Reader { return io.LimitReader(r, 7) }, "ends after 7 of 100000 bytes", nil},
-		{t.Context(), key, 100_000, of, func(io.Reader) io.Reader { return failing{syscall.EIO} }, "cannot be read: the disk reports an error", nil},
+		{t.Context(), key, 100_000, of, func(io.Reader) io.Reader { return failing{syscall.EIO} }, "", syscall.EIO}, // whatever the reader writes to is no layer
 		{t.Context(), key, 100_000, of, func(io.Reader) io.Reader { return failing{broken} }, "", broken},
 		{ended, key, 100_000, of, nil, "", context.Canceled},
 	} {
@@ -66,12 +66,28 @@ func testVerify(t *testing.T, node Place) {
 			t.Errorf("Verify: %q, %v; want %q, %v", damage, err, c.damage, c.err)
 		}
 	}
+	sick := sickly{s}
+	if damage, err := blob.Verify(t.Context(), sick, key, 100_000, of, func(r io.Reader) io.Reader { return r }); damage != "cannot be read: the disk reports an error" || err != nil {
+		t.Errorf("Verify of what its disk cannot read: %q, %v", damage, err)
+	}
 	for size, want := range map[int64]blob.Damage{100_000: "", 1: "has an object of another size"} {
 		if damage, err := blob.Look(t.Context(), s, key, size); damage != want || err != nil {
 			t.Errorf("Look as %d bytes: %q, %v", size, damage, err)
 		}
 	}
 }
+
+// sickly is a store whose disk reports an error in the middle of what it holds.
+type sickly struct{ blob.Store }
+
+func (s sickly) Open(ctx context.Context, key blob.Key, size int64) (blob.Content, error) {
+	content, err := s.Store.Open(ctx, key, size)
+	return sickContent{content}, err
+}
+
+type sickContent struct{ blob.Content }
+
+func (sickContent) Read([]byte) (int, error) { return 0, syscall.EIO }
 
 func testHostileNames(t *testing.T, node Place) {
 	s := node()
