@@ -6,18 +6,15 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
-	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
 	"github.com/berth-registry/berth/storage/blob/s3test"
-	"github.com/berth-registry/berth/storage/sql"
 	"github.com/berth-registry/berth/worker/archive"
+	"github.com/berth-registry/berth/worker/workertest"
 )
 
 // LC-35, LC-37: a node moves the layers of archived images into the archive's store, of whatever kind, and back when one is asked for; it ends when it is told to.
@@ -40,29 +37,12 @@ func run(t *testing.T, hot, cold string) {
 			t.Fatal(err)
 		}
 	}
-	db, err := sql.Open(ctx, filepath.Join(t.TempDir(), "berth.db"))
-	check(err)
-	defer db.Close()
 	blobs, err := blob.Open(ctx, hot)
 	check(err)
 	away, err := blob.Open(ctx, cold)
 	check(err)
-	log, err := audit.Open(ctx, db)
-	check(err)
-	defer log.Close()
-	who, err := iam.Open(ctx, db, log, iam.Options{})
-	check(err)
-	defer who.Close()
-	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Archive: away})
-	check(err)
-	defer g.Close()
-	_, key, err := who.CreateAccount(ctx, iam.NewAccount{ID: "111222333444"})
-	check(err)
-	credential, err := who.Credential(ctx, key.ID, "", time.Now())
-	check(err)
-	call := iam.With(ctx, &iam.Call{Principal: credential.Principal, Time: time.Now()})
-	r, err := g.CreateRepository(call, registry.Ref{Account: "111222333444", Region: "us-east-1", Name: "app"}, registry.NewRepository{})
-	check(err)
+	s := workertest.Open(t, blobs, registry.Options{Archive: away})
+	r := s.Repo
 
 	layer := make([]byte, 6<<20) // more than one part on S3
 	rand.Read(layer)
@@ -90,7 +70,7 @@ func run(t *testing.T, hot, cold string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		archive.Run(running, g)
+		archive.Run(running, s.Registry)
 	}()
 	eventually := func(done func() bool) {
 		t.Helper()
@@ -106,7 +86,7 @@ func run(t *testing.T, hot, cold string) {
 	check(err)
 	eventually(func() bool { // until it is there it can be had again at once
 		var moved bool
-		check(db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE archived)`, nil, &moved))
+		check(s.DB.Row(ctx, `SELECT EXISTS (SELECT 1 FROM blob WHERE archived)`, nil, &moved))
 		return moved && objects(away) == 1
 	})
 	_, err = r.Activate(ctx, image)

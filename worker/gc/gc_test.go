@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,13 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/berth-registry/berth/fault"
-	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
-	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
-	"github.com/berth-registry/berth/storage/sql"
 	"github.com/berth-registry/berth/worker/gc"
+	"github.com/berth-registry/berth/worker/workertest"
 )
 
 // stubborn is a store that does not delete one of its objects, the first that it is told to, until it gives in.
@@ -47,29 +44,11 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var later atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-	db, err := sql.Open(ctx, filepath.Join(t.TempDir(), "berth.db"))
-	check(err)
-	defer db.Close()
 	files, err := blob.OpenFiles(t.TempDir())
 	check(err)
 	blobs := &stubborn{Store: files}
-	log, err := audit.Open(ctx, db)
-	check(err)
-	defer log.Close()
-	who, err := iam.Open(ctx, db, log, iam.Options{})
-	check(err)
-	defer who.Close()
-	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Now: now})
-	check(err)
-	defer g.Close()
-	_, key, err := who.CreateAccount(ctx, iam.NewAccount{ID: "111222333444"})
-	check(err)
-	credential, err := who.Credential(ctx, key.ID, "", time.Now())
-	check(err)
-	r, err := g.CreateRepository(iam.With(ctx, &iam.Call{Principal: credential.Principal, Time: time.Now()}), registry.Ref{Account: "111222333444", Region: "us-east-1", Name: "app"}, registry.NewRepository{})
-	check(err)
+	s := workertest.Open(t, blobs, registry.Options{})
+	g, r := s.Registry, s.Repo
 	const layers, size = 30, 100_000 // more than are collected at once
 	var layer registry.Layer
 	for n := range layers {
@@ -77,45 +56,21 @@ func TestRun(t *testing.T) {
 		layer, err = r.PutLayer(ctx, oci.FromBytes(content), bytes.NewReader(content))
 		check(err)
 	}
-	later.Store(int64(25 * time.Hour))
+	s.Later(25 * time.Hour)
 
 	measured := prometheus.NewRegistry()
 	metrics := gc.NewMetrics(measured)
-	value := func(name string) float64 {
-		t.Helper()
-		families, err := measured.Gather()
-		check(err)
-		for _, f := range families {
-			if f.GetName() == name {
-				return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
-			}
-		}
-		t.Fatalf("no metric %s", name)
-		return 0
-	}
+	value := func(name string) float64 { t.Helper(); return workertest.Value(t, measured, name) }
 	run := func(until func() bool) {
 		t.Helper()
-		running, end := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			gc.Run(running, g, metrics)
-		}()
-		for n := 0; !until(); n++ {
-			if n == 1000 {
-				t.Fatal("it did not happen")
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		end()
-		<-ended
+		workertest.While(ctx, t, func(ctx context.Context) { gc.Run(ctx, g, metrics) }, until)
 	}
 	run(func() bool { return value("berth_gc_reclaimable_bytes") == layers*size })
 	if _, err := r.Layer(ctx, layer.Digest); !fault.Is(err, fault.LayerNotFound) {
 		t.Errorf("the layer: %v", err)
 	}
 	for condemned := int64(1); condemned > 0; { // other nodes, some rounds later
-		later.Add(int64(61 * time.Minute))
+		s.Later(61 * time.Minute)
 		for more := true; more; {
 			c, err := g.Collect(ctx)
 			check(err)
@@ -125,7 +80,7 @@ func TestRun(t *testing.T) {
 		check(err)
 		condemned = status.Condemned
 	}
-	later.Add(int64(3 * time.Hour))
+	s.Later(3 * time.Hour)
 	run(func() bool {
 		return value("berth_gc_freed_bytes_total") == (layers-1)*size && value("berth_gc_reclaimable_bytes") == size
 	})

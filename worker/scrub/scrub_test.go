@@ -6,21 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/berth-registry/berth/identity/iam"
 	"github.com/berth-registry/berth/lang/oci"
 	"github.com/berth-registry/berth/registry"
-	"github.com/berth-registry/berth/storage/audit"
 	"github.com/berth-registry/berth/storage/blob"
-	"github.com/berth-registry/berth/storage/sql"
 	"github.com/berth-registry/berth/worker"
 	"github.com/berth-registry/berth/worker/gc"
 	"github.com/berth-registry/berth/worker/scrub"
+	"github.com/berth-registry/berth/worker/workertest"
 )
 
 // F07: a scrub that is slow is seen to be at work while it reads one layer, and a layer whose bytes have changed is counted where it was found and, for as long as it is quarantined, by every
@@ -33,29 +30,11 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var later atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-	db, err := sql.Open(ctx, filepath.Join(t.TempDir(), "berth.db"))
-	check(err)
-	defer db.Close()
 	folder := t.TempDir()
 	blobs, err := blob.OpenFiles(folder)
 	check(err)
-	log, err := audit.Open(ctx, db)
-	check(err)
-	defer log.Close()
-	who, err := iam.Open(ctx, db, log, iam.Options{})
-	check(err)
-	defer who.Close()
-	g, err := registry.Open(ctx, db, blobs, who, log, registry.Options{Now: now})
-	check(err)
-	defer g.Close()
-	_, key, err := who.CreateAccount(ctx, iam.NewAccount{ID: "111222333444"})
-	check(err)
-	credential, err := who.Credential(ctx, key.ID, "", time.Now())
-	check(err)
-	r, err := g.CreateRepository(iam.With(ctx, &iam.Call{Principal: credential.Principal, Time: time.Now()}), registry.Ref{Account: "111222333444", Region: "us-east-1", Name: "app"}, registry.NewRepository{})
-	check(err)
+	s := workertest.Open(t, blobs, registry.Options{})
+	g, r := s.Registry, s.Repo
 	content := bytes.Repeat([]byte("x"), 2<<20)
 	_, err = r.PutLayer(ctx, oci.FromBytes(content), bytes.NewReader(content))
 	check(err)
@@ -76,34 +55,10 @@ func TestRun(t *testing.T) {
 
 	measured := prometheus.NewRegistry()
 	workers, scrubbed, collected := worker.NewMetrics(measured), scrub.NewMetrics(measured), gc.NewMetrics(measured)
-	value := func(name string) float64 {
-		t.Helper()
-		families, err := measured.Gather()
-		check(err)
-		for _, f := range families {
-			if f.GetName() == name {
-				return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
-			}
-		}
-		t.Fatalf("no metric %s", name)
-		return 0
-	}
+	value := func(name string) float64 { t.Helper(); return workertest.Value(t, measured, name) }
 	during := func(work func(ctx context.Context), until func() bool) {
 		t.Helper()
-		running, end := context.WithCancel(workers.Watch(ctx, "scrub"))
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			work(running)
-		}()
-		for n := 0; !until(); n++ {
-			if n == 1000 {
-				t.Fatal("it did not happen")
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		end()
-		<-ended
+		workertest.While(workers.Watch(ctx, "scrub"), t, work, until)
 	}
 	const sign = "berth_worker_last_run_timestamp_seconds"
 	began := make(chan float64, 1)
@@ -120,7 +75,7 @@ func TestRun(t *testing.T) {
 	if n := value("berth_scrub_suspects_total"); n != 0 {
 		t.Fatalf("the layer was read at once: %v", n)
 	}
-	later.Store(int64(time.Hour)) // another node goes on
+	s.Later(time.Hour) // another node goes on
 	during(func(ctx context.Context) { scrub.Run(ctx, g, scrubbed, 1<<30) }, func() bool { return value("berth_scrub_suspects_total") == 1 })
 	if n := value("berth_layers_quarantined"); n != 0 {
 		t.Errorf("before anybody looked %v layers are quarantined", n)
