@@ -121,6 +121,11 @@ func run(ctx context.Context, o options) error {
 		if !o.json {
 			r.print(os.Stdout)
 		}
+		if o.results != "" { // at once: the next one may fail
+			if _, err := keep(o.results, []*result{r}); err != nil {
+				return err
+			}
+		}
 	}
 	if o.results != "" {
 		if results, err = keep(o.results, results); err != nil {
